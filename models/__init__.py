@@ -1,0 +1,1 @@
+"""What computes: backbones, methods, scoring, training and evaluation.  Importable without `app`."""

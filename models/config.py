@@ -1,0 +1,23 @@
+"""What can be changed after the backbone has run, without running it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectionConfig:
+    """How layer maps become a map, a score and a mask; hashable, so it can key a cache."""
+
+    layers: tuple[int, ...] | None = None  # counted from 1; None = every layer of the preset
+    top_k: float = 0.01  # share of the pixels whose mean is the image score, in (0, 1]
+    blur_sigma: float = 4.0  # pixels at the model's input size; 0 turns smoothing off
+    threshold: float | None = None  # in units of the fused map; None = the calibrated one
+
+    def __post_init__(self) -> None:
+        if self.layers is not None and not self.layers:
+            raise ValueError("layers must name at least one layer, or be None for all of them")
+        if not 0.0 < self.top_k <= 1.0:
+            raise ValueError(f"top_k must be in (0, 1], got {self.top_k}")
+        if self.blur_sigma < 0.0:
+            raise ValueError(f"blur_sigma must be 0 or more, got {self.blur_sigma}")
