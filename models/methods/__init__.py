@@ -1,0 +1,1 @@
+"""Anomaly detection methods, one file each, named as their papers."""

@@ -1,0 +1,122 @@
+"""VisualAD: two learnable tokens, one for anomalous and one for normal, inside a frozen vision transformer.
+
+B images, N = gh * gw patches, L selected layers, d width.  Source: VisualAD, CVPR 2026, arXiv:2603.07952.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.backbones import Backbone
+from models.methods.saf import SelfAlignment
+from models.methods.sca import SpatialAwareCrossAttention
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisualADConfig:
+    """What fixes the shape of a VisualAD head."""
+
+    layers: tuple[int, ...]  # selected layers, ascending, counted from 1
+    anchors: int = 4
+    dropout: float = 0.1
+    train_positions: bool = False  # the paper's wording; the released code keeps the class token's position
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VisualADOutput:
+    """One forward pass."""
+
+    layer_maps: Tensor  # (B, L, gh, gw), in [-2, 2]
+    anomaly_token: Tensor  # (B, d), refined at the deepest selected layer
+    normal_token: Tensor  # (B, d), likewise
+
+
+class VisualADHead(nn.Module):
+    """Everything that is trained: tokens, the shared final LayerNorm, and one SCA and one SAF per layer."""
+
+    def __init__(self, width: int, config: VisualADConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.anomaly_token = nn.Parameter(torch.randn(width) * 0.02)
+        self.normal_token = nn.Parameter(torch.randn(width) * 0.02)
+        self.final_norm = nn.LayerNorm(width, eps=1e-6)
+        names = [f"layer_{layer}" for layer in config.layers]
+        self.cross_attention = nn.ModuleDict(
+            {name: SpatialAwareCrossAttention(width, config.anchors, config.dropout) for name in names}
+        )
+        self.self_alignment = nn.ModuleDict({name: SelfAlignment(width, config.dropout) for name in names})
+        if config.train_positions:
+            self.token_positions = nn.Parameter(torch.zeros(2, width))
+
+    def layer_map(self, layer: int, patch_tokens: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Compare one layer's patches with the two tokens.
+
+        Args:
+            layer: its number, one of the selected.
+            patch_tokens: (B, N, d), after the final LayerNorm.
+            tokens: (2, B, d), anomalous and normal, after the final LayerNorm.
+        Returns:
+            The map (B, N) in [-2, 2], and the refined tokens (2, B, d).
+        """
+        attention = self.cross_attention[f"layer_{layer}"]
+        assert isinstance(attention, SpatialAwareCrossAttention)
+        gathered = attention.gather(patch_tokens)
+        refined = torch.stack([attention(token, gathered) for token in tokens])
+        aligned = self.self_alignment[f"layer_{layer}"](patch_tokens).float()
+        anomalous, normal = F.normalize(refined.float(), dim=-1)
+        # cos(p, a) - cos(p, n) = p . (a - n) / |p| for unit a and n: one product, and p is never copied.
+        projected = (aligned @ (anomalous - normal).unsqueeze(-1)).squeeze(-1)
+        return projected / torch.linalg.vector_norm(aligned, dim=-1).clamp(min=1e-12), refined
+
+
+class VisualAD(nn.Module):
+    """A frozen backbone with a VisualAD head; maps images to layer maps."""
+
+    def __init__(self, backbone: Backbone, config: VisualADConfig) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = VisualADHead(backbone.width, config)
+        norm = backbone.final_norm
+        self.head.final_norm.eps = norm.eps
+        self.head.final_norm.load_state_dict(norm.state_dict())
+        if config.train_positions:
+            with torch.no_grad():
+                self.head.token_positions.copy_(backbone.class_position.expand(2, -1))
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """The selected layers, counted from 1."""
+        return self.head.config.layers
+
+    def forward(self, images: Tensor) -> VisualADOutput:
+        """Compare every patch of every selected layer with the two tokens.
+
+        Args:
+            images: (B, 3, H, W), normalised; sides multiples of the patch size, at most 1536 patches.
+        Returns:
+            VisualADOutput.
+        """
+        features = self.backbone(images, self.layers, self._tokens_in())
+        tokens = self.head.final_norm(features.extra_tokens).transpose(0, 1)
+        maps = []
+        for layer in self.layers:
+            patches = self.head.final_norm(features.patch_tokens[layer])
+            layer_map, refined = self.head.layer_map(layer, patches, tokens)
+            maps.append(layer_map.unflatten(1, features.grid_hw))
+        return VisualADOutput(torch.stack(maps, dim=1), refined[0], refined[1])
+
+    def layer_maps(self, images: Tensor) -> Tensor:
+        """Layer maps alone, without gradients: (B, L, gh, gw), float32, in [-2, 2]."""
+        with torch.inference_mode():
+            output: VisualADOutput = self(images)
+            return output.layer_maps.float()
+
+    def _tokens_in(self) -> Tensor:
+        tokens = torch.stack([self.head.anomaly_token, self.head.normal_token])
+        if self.head.config.train_positions:
+            return tokens + self.head.token_positions
+        return tokens + self.backbone.class_position
