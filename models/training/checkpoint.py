@@ -1,0 +1,61 @@
+"""Checkpoints of a training run, and the head that comes out of it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from models.errors import WeightsError
+from models.loading import CALIBRATION_KEY
+from models.training.loop import Trainer
+from models.weights import replace_file, save_head
+
+
+def save_progress(path: Path, trainer: Trainer, run: Mapping[str, object]) -> None:
+    """Write a run's state whole, so that a killed run can go on; `run` is what must not change in between."""
+    buffer = io.BytesIO()
+    torch.save({"run": dict(run), "state": trainer.state()}, buffer)
+    replace_file(path, buffer.getvalue())
+
+
+def load_progress(path: Path, trainer: Trainer, run: Mapping[str, object]) -> None:
+    """Take a run up where `save_progress` left it.
+
+    Raises:
+        WeightsError: the file is damaged, or belongs to a run with other settings.
+    """
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        same = saved["run"] == dict(run)
+    except (RuntimeError, KeyError, OSError, EOFError) as error:
+        raise WeightsError(f"{path} is damaged or no training state; delete it to begin anew.") from error
+    if not same:
+        raise WeightsError(f"{path} belongs to a run with other settings; use those, or delete it to begin anew.")
+    trainer.restore(saved["state"])
+
+
+def export_head(path: Path, head: Mapping[str, Tensor], config: Mapping[str, Any], normal_maps: Tensor | None) -> str:
+    """Write a trained head in half precision; returns the file's SHA-256.
+
+    Args:
+        path: the safetensors file, replaced whole.
+        head: the state dict of a VisualADHead.
+        config: what it is and how it came about; at least backbone, layers and image_size.
+        normal_maps: (n, L, gh, gw) layer maps of held-out normal pictures for thresholds, or None.
+    """
+    tensors = {name: _half(value) for name, value in head.items()}
+    if normal_maps is not None:
+        tensors[CALIBRATION_KEY] = _half(normal_maps)
+    return save_head(path, tensors, config)
+
+
+def _half(value: Tensor) -> npt.NDArray[np.float16]:
+    array: npt.NDArray[np.float16] = value.detach().cpu().to(torch.float16).contiguous().numpy()
+    return array

@@ -1,0 +1,192 @@
+"""The training loop of a VisualAD head: stages of growing image size, resumable at any step.
+
+Batches depend on the seed and the step alone, so a resumed run sees what an uninterrupted one would have seen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from models.methods.visualad import VisualAD
+from models.training.losses import Losses, visualad_losses
+
+Batch = tuple[Tensor, Tensor]  # images (B, 3, S, S) normalised, masks (B, S, S) in {0, 1}
+BatchSource = Callable[["Stage", int], Iterator[Batch]]  # (stage, first step within it) -> its remaining batches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A stretch of training at one image size."""
+
+    image_px: int
+    steps: int
+    batch_size: int
+    first_step: int = 0  # counted over the whole training; keys the data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optimisation:
+    """The optimiser's settings; the defaults are the paper's."""
+
+    token_rate: float = 1e-3
+    module_rate: float = 1e-4
+    weight_decay: float = 0.01
+    final_share: float = 0.1  # of each rate, reached by a cosine at the last step
+    token_gradient_norm: float = 1.0
+    average_decay: float = 0.0  # of the exponential moving average of the weights; 0 keeps none
+    bfloat16: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepReport:
+    """What one step did."""
+
+    step: int  # counted from 1
+    losses: dict[str, float]
+
+
+class Trainer:
+    """A model, its optimiser and how far it has come; `state` and `restore` make it resumable."""
+
+    def __init__(self, model: VisualAD, stages: tuple[Stage, ...], optimisation: Optimisation) -> None:
+        self.model = model
+        self.stages = number_stages(stages)
+        self.settings = optimisation
+        self.step = 0
+        head = model.head
+        self.tokens: list[nn.Parameter] = [head.anomaly_token, head.normal_token]
+        if head.config.train_positions:
+            self.tokens.append(head.token_positions)
+        others = [p for p in head.parameters() if all(p is not token for token in self.tokens)]
+        self.optimiser = torch.optim.AdamW(
+            [
+                {"params": self.tokens, "lr": optimisation.token_rate},
+                {"params": others, "lr": optimisation.module_rate},
+            ],
+            weight_decay=optimisation.weight_decay,
+        )
+        self.averages = {name: value.detach().clone() for name, value in head.state_dict().items()}
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of all stages together."""
+        return sum(stage.steps for stage in self.stages)
+
+    def run(self, source: BatchSource) -> Iterator[StepReport]:
+        """Train from where it stands to the end, a report a step."""
+        previous: Stage | None = None
+        for stage in self.stages:
+            done = self.step - stage.first_step
+            if done < stage.steps:
+                if previous is not None and done == 0:
+                    self._resize_positions(previous.image_px, stage.image_px)
+                for images, masks in source(stage, done):
+                    yield StepReport(self.step + 1, self.take_step(images, masks))
+            previous = stage
+
+    def take_step(self, images: Tensor, masks: Tensor) -> dict[str, float]:
+        """Make one optimiser step; returns each loss."""
+        self._set_rates()
+        self.model.head.train()
+        self.optimiser.zero_grad(set_to_none=True)
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
+            output = self.model(images)
+        losses = visualad_losses(output, masks)
+        losses.total.backward()
+        for token in self.tokens:
+            nn.utils.clip_grad_norm_(token, self.settings.token_gradient_norm)
+        self.optimiser.step()
+        self.step += 1
+        self._average()
+        return as_numbers(losses)
+
+    def trained_head(self) -> dict[str, Tensor]:
+        """The head to keep: the moving average where there is one, else the last weights."""
+        if self.settings.average_decay:
+            return dict(self.averages)
+        return {name: value.detach().clone() for name, value in self.model.head.state_dict().items()}
+
+    def state(self) -> dict[str, object]:
+        """Everything a resumed run needs; only tensors and plain values, to be read with `weights_only=True`."""
+        return {
+            "step": self.step,
+            "head": self.model.head.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "averages": self.averages,
+            "rng": torch.get_rng_state(),
+        }
+
+    def restore(self, state: dict[str, object]) -> None:
+        """Take up what `state` returned."""
+        step, head, optimiser, averages, rng = (state[k] for k in ("step", "head", "optimiser", "averages", "rng"))
+        assert isinstance(step, int)
+        assert isinstance(head, dict)
+        assert isinstance(optimiser, dict)
+        assert isinstance(averages, dict)
+        assert isinstance(rng, Tensor)
+        self.step = step
+        self.model.head.load_state_dict(head)
+        self.optimiser.load_state_dict(optimiser)
+        self.averages = averages
+        torch.set_rng_state(rng)
+
+    def _set_rates(self) -> None:
+        share = cosine_share(self.step, self.total_steps, self.settings.final_share)
+        rates = (self.settings.token_rate, self.settings.module_rate)
+        for group, rate in zip(self.optimiser.param_groups, rates, strict=True):
+            group["lr"] = rate * share
+
+    def _average(self) -> None:
+        # Early steps weigh less, so that the average does not remember the random start.
+        decay = min(self.settings.average_decay, (1 + self.step) / (10 + self.step))
+        for name, value in self.model.head.state_dict().items():
+            self.averages[name].lerp_(value.detach(), 1.0 - decay)
+
+    @torch.no_grad()
+    def _resize_positions(self, from_px: int, to_px: int) -> None:
+        """Carry SCA's position tables from one patch grid to the next: the first N rows belong to the grid in use."""
+        if from_px == to_px:
+            return
+        patch_px = self.model.backbone.patch_px
+        names = [name for name in self.averages if name.endswith("pos_encoding")]
+        live = dict(self.model.head.named_parameters())
+        for table in (*(self.averages[name] for name in names), *(live[name] for name in names)):
+            resize_table(table, from_px // patch_px, to_px // patch_px)
+        for name in names:  # Adam's moments belong to the old rows
+            self.optimiser.state.pop(live[name], None)
+
+
+def number_stages(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """Give every stage its first step."""
+    numbered: list[Stage] = []
+    first = 0
+    for stage in stages:
+        numbered.append(
+            Stage(image_px=stage.image_px, steps=stage.steps, batch_size=stage.batch_size, first_step=first)
+        )
+        first += stage.steps
+    return tuple(numbered)
+
+
+def resize_table(table: Tensor, from_side: int, to_side: int) -> None:
+    """Resize the square grid in a position table's first rows bilinearly, in place; (1, rows, d)."""
+    grid = table[:, : from_side**2].unflatten(1, (from_side, from_side)).permute(0, 3, 1, 2)
+    resized = nn.functional.interpolate(grid, size=(to_side, to_side), mode="bilinear", align_corners=False)
+    table[:, : to_side**2] = resized.flatten(2).transpose(1, 2)
+
+
+def cosine_share(step: int, total_steps: int, final_share: float) -> float:
+    """Share of the learning rate at a step counted from 0: from 1 down to `final_share` by a half cosine."""
+    progress = step / max(total_steps - 1, 1)
+    return final_share + (1.0 - final_share) * 0.5 * (1.0 + math.cos(math.pi * progress))
+
+
+def as_numbers(losses: Losses) -> dict[str, float]:
+    """The losses as plain numbers, the total included."""
+    names = ("classification", "focal", "dice", "contrastive", "total")
+    return {name: float(getattr(losses, name).detach()) for name in names}

@@ -1,0 +1,83 @@
+import io
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from models.backbones.vit import build_tiny_backbone
+from models.methods.visualad import VisualAD, VisualADConfig
+from models.training.loop import Batch, Optimisation, Stage, Trainer, cosine_share, resize_table
+
+STAGES = (Stage(image_px=28, steps=3, batch_size=2), Stage(image_px=42, steps=2, batch_size=2))
+
+
+def random_batches(stage: Stage, done: int) -> Iterator[Batch]:
+    for step in range(done, stage.steps):
+        generator = torch.Generator().manual_seed(stage.first_step + step)
+        side = stage.image_px
+        masks = torch.zeros(2, side, side)
+        masks[0, :10, :10] = 1.0
+        yield torch.randn(2, 3, side, side, generator=generator), masks
+
+
+def tiny_trainer(average_decay: float = 0.9) -> Trainer:
+    torch.manual_seed(3)
+    model = VisualAD(build_tiny_backbone(), VisualADConfig(layers=(2, 4)))
+    return Trainer(model, STAGES, Optimisation(average_decay=average_decay))
+
+
+@pytest.mark.parametrize("stop_after", [1, 3, 4])  # 3: exactly between the two stages
+def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(stop_after: int) -> None:
+    whole = tiny_trainer()
+    reports = [report.step for report in whole.run(random_batches)]
+    assert reports == [1, 2, 3, 4, 5]
+
+    first = tiny_trainer()
+    for report in first.run(random_batches):
+        if report.step == stop_after:
+            break
+    buffer = io.BytesIO()
+    torch.save(first.state(), buffer)
+    buffer.seek(0)
+    second = tiny_trainer()
+    second.restore(torch.load(buffer, weights_only=True))
+    remaining = [report.step for report in second.run(random_batches)]
+
+    assert remaining == list(range(stop_after + 1, 6))
+    for name, value in whole.trained_head().items():
+        assert torch.equal(value, second.trained_head()[name]), name
+
+
+def test_training_changes_every_part_of_the_head_and_leaves_the_backbone_bit_identical() -> None:
+    trainer = tiny_trainer(average_decay=0.0)
+    backbone = {name: value.clone() for name, value in trainer.model.backbone.state_dict().items()}
+    head = {name: value.clone() for name, value in trainer.model.head.state_dict().items()}
+    for _ in trainer.run(random_batches):
+        pass
+    for name, value in trainer.model.backbone.state_dict().items():
+        assert torch.equal(value, backbone[name]), name
+    unchanged = [name for name, value in trainer.trained_head().items() if torch.equal(value, head[name])]
+    assert unchanged == []
+
+
+def test_the_moving_average_is_the_hand_worked_mean_of_the_first_step() -> None:
+    trainer = tiny_trainer(average_decay=0.9)
+    before = trainer.model.head.anomaly_token.detach().clone()
+    next(iter(trainer.run(random_batches)))
+    after = trainer.model.head.anomaly_token.detach()
+    decay = 2 / 11  # (1 + step) / (10 + step) at step 1, less than 0.9
+    assert torch.allclose(trainer.trained_head()["anomaly_token"], decay * before + (1 - decay) * after)
+
+
+def test_the_rate_follows_half_a_cosine_down_to_its_final_share() -> None:
+    assert cosine_share(0, 11, 0.1) == pytest.approx(1.0)
+    assert cosine_share(5, 11, 0.1) == pytest.approx(0.55)
+    assert cosine_share(10, 11, 0.1) == pytest.approx(0.1)
+
+
+def test_a_position_table_keeps_its_values_where_the_grid_grows() -> None:
+    table = torch.zeros(1, 20, 1)
+    table[0, :4, 0] = torch.tensor([0.0, 4.0, 0.0, 4.0])  # 2 x 2, rising to the right
+    resize_table(table, 2, 4)
+    assert table[0, :16, 0].reshape(4, 4).tolist() == [[0.0, 1.0, 3.0, 4.0]] * 4
+    assert table[0, 16:].abs().sum() == 0
