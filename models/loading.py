@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors import SafetensorError
 from timm.models.vision_transformer import checkpoint_filter_fn
 from torch import Tensor
 
@@ -21,7 +23,11 @@ from models.preprocessing import to_input
 from models.registry import BackboneSpec, Preset, get_backbone_spec, get_preset
 from models.weights import Head, Report, WeightsLocation, fetch_backbone, find_backbone, head_path, read_head
 
-CALIBRATION_KEY = "calibration.normal_maps"
+CALIBRATION_KEY: Final = "calibration.normal_maps"
+_UNREADABLE: Final = (
+    *(RuntimeError, KeyError, ValueError, TypeError, AttributeError, OSError, EOFError),
+    *(pickle.UnpicklingError, SafetensorError),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +101,7 @@ def load_backbone(preset: Preset, where: WeightsLocation, *, report: Report = la
         wanted = backbone.vit.state_dict().keys()
         state = {name: value for name, value in state.items() if name in wanted or not name.startswith("head.")}
         backbone.vit.load_state_dict(state, strict=True)
-    except (RuntimeError, KeyError, ValueError, OSError, EOFError) as error:
+    except (*_UNREADABLE, WeightsError) as error:
         raise WeightsError(f"{path} does not hold the weights of {spec.title}; give that backbone's file.") from error
     found = find_backbone(spec, where)
     return backbone, found[1] if found else path.name
@@ -135,11 +141,9 @@ def _read_state(path: Path, spec: BackboneSpec) -> dict[str, Tensor]:
 
         return load_file(path)
     if path.suffix == ".onnx":
-        import onnx
+        from models.onnx_weights import parse, read_dinov2
 
-        from models.onnx_weights import read_dinov2
-
-        arrays = read_dinov2(onnx.load(path), spec.depth)
+        arrays = read_dinov2(parse(path.read_bytes()), spec.depth)
         return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
     state = torch.load(path, map_location="cpu", weights_only=True)
     return dict(state.get("state_dict", state) if isinstance(state, dict) else state.state_dict())

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import onnx
+from google.protobuf.message import DecodeError
 from onnx import ModelProto, numpy_helper
 
 from models.errors import WeightsError
@@ -41,6 +42,18 @@ _STEM_NAMES: Final = {
     "layernorm.weight": "norm.weight",
     "layernorm.bias": "norm.bias",
 }
+
+
+def parse(data: bytes) -> ModelProto:
+    """Read an ONNX file's bytes.
+
+    Raises:
+        WeightsError: they are no ONNX file.
+    """
+    try:
+        return onnx.load_model_from_string(data)
+    except DecodeError as error:
+        raise WeightsError("The file is damaged or no ONNX file; give the file that the package carries.") from error
 
 
 def read_dinov2(model: ModelProto, depth: int) -> dict[str, Array]:

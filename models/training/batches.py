@@ -36,6 +36,7 @@ class SyntheticBatches:
             sampler=range(done, stage.steps),
             num_workers=self.workers,
             prefetch_factor=4 if self.workers else None,
+            generator=torch.Generator(),  # else the loader draws from the one that dropout uses
         )
         for images, masks in loader:
             yield normalise(images, self.spec), masks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def load_progress(path: Path, trainer: Trainer, run: Mapping[str, object]) -> No
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         same = saved["run"] == dict(run)
-    except (RuntimeError, KeyError, OSError, EOFError) as error:
+    except (RuntimeError, KeyError, TypeError, OSError, EOFError, pickle.UnpicklingError) as error:
         raise WeightsError(f"{path} is damaged or no training state; delete it to begin anew.") from error
     if not same:
         raise WeightsError(f"{path} belongs to a run with other settings; use those, or delete it to begin anew.")
