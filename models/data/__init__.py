@@ -1,0 +1,1 @@
+"""Where pictures come from: files people give us, free data packages, and a world made by rule."""
