@@ -1,0 +1,148 @@
+"""Train a head on the synthetic world: stages, resumable, logged, calibrated and exported.  No gradio."""
+
+from __future__ import annotations
+
+import csv
+import platform
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from models.errors import DataError
+from models.registry import get_backbone_spec, get_preset
+from models.weights import WeightsLocation
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from models.methods.visualad import VisualAD
+    from models.training.loop import Optimisation, Stage, StepReport
+
+CALIBRATION_PICTURES: Final = 128
+_CALIBRATION_SEED: Final = 7_000_000_000_000  # held-out normals that no evaluation uses
+_SAVE_EVERY_STEPS: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRun:
+    """Everything that decides what comes out of a run."""
+
+    preset: str
+    stages: tuple[Stage, ...]
+    optimisation: Optimisation
+    layers: tuple[int, ...]
+    seed: int
+    photographs: tuple[Path, ...] = ()
+    workers: int = 1
+
+    def description(self) -> dict[str, Any]:
+        """The run as JSON values, for the checkpoint and for telling whether two runs are the same."""
+        return {
+            "preset": self.preset,
+            "stages": [[stage.image_px, stage.steps, stage.batch_size] for stage in self.stages],
+            "optimisation": asdict(self.optimisation),
+            "layers": list(self.layers),
+            "seed": self.seed,
+            "photographs": len(self.photographs),
+        }
+
+
+def train(run: TrainingRun, where: WeightsLocation, out: Path, *, threads: int | None = None) -> Iterator[StepReport]:
+    """Train and write `out`; a report a step.  Goes on where an earlier call with the same settings was stopped.
+
+    Args:
+        run: the settings.
+        where: where the backbone's weights may come from.
+        out: the head's file; `out` with .progress.pt holds the state and with .csv the losses of each step.
+        threads: of torch; None leaves torch's choice.
+    Yields:
+        A report after each step.
+    Raises:
+        WeightsError: the backbone is missing, or the state is of another run.
+        DataError: the run has no steps.
+    """
+    import torch
+
+    from models.data.synthetic import World
+    from models.training.batches import SyntheticBatches
+    from models.training.checkpoint import load_progress, save_progress
+    from models.training.loop import Trainer
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    model = build_model(run, where)
+    trainer = Trainer(model, run.stages, run.optimisation)
+    if trainer.total_steps == 0:
+        raise DataError("The run has no steps; give --stages such as 252x2000.")
+    progress = out.with_suffix(".progress.pt")
+    if progress.is_file():
+        load_progress(progress, trainer, run.description())
+    spec = get_backbone_spec(get_preset(run.preset).backbone)
+    world = World(split="train", photographs=run.photographs)
+    source = SyntheticBatches(world=world, spec=spec, seed=run.seed, workers=run.workers)
+    for report in trainer.run(source):
+        _log(out.with_suffix(".csv"), report)
+        if report.step % _SAVE_EVERY_STEPS == 0 or report.step == trainer.total_steps:
+            save_progress(progress, trainer, run.description())
+        yield report
+    finish(run, model, trainer.trained_head(), out)
+
+
+def build_model(run: TrainingRun, where: WeightsLocation) -> VisualAD:
+    """Build the frozen pretrained backbone with a fresh head, seeded."""
+    import torch
+
+    from models.loading import load_backbone
+    from models.methods.visualad import VisualAD, VisualADConfig
+
+    backbone, _ = load_backbone(get_preset(run.preset), where)
+    torch.manual_seed(run.seed)
+    return VisualAD(backbone, VisualADConfig(layers=run.layers))
+
+
+def finish(run: TrainingRun, model: VisualAD, head: dict[str, Tensor], out: Path) -> str:
+    """Calibrate a trained head on held-out normal pictures and write it; returns the file's SHA-256."""
+    from models.training.checkpoint import export_head
+
+    model.head.load_state_dict(head)
+    image_px = run.stages[-1].image_px
+    config = {
+        "method": "VisualAD",
+        "backbone": get_preset(run.preset).backbone,
+        "layers": list(run.layers),
+        "image_size": image_px,
+        "anchors": model.head.config.anchors,
+        "train_positions": model.head.config.train_positions,
+        "training": run.description(),
+        "versions": {name: metadata.version(name) for name in ("torch", "timm", "numpy")}
+        | {"python": platform.python_version()},
+    }
+    return export_head(out, head, config, normal_maps(model, run.preset, image_px))
+
+
+def normal_maps(model: VisualAD, preset: str, image_px: int) -> Tensor:
+    """Layer maps of held-out normal pictures of the synthetic world: (CALIBRATION_PICTURES, L, gh, gw)."""
+    import torch
+
+    from models.data.synthetic import World, sample
+    from models.preprocessing import to_input
+
+    model.eval()
+    spec = get_backbone_spec(get_preset(preset).backbone)
+    world = World(split="held_out", anomalous_share=0.0)
+    maps = []
+    for index in range(CALIBRATION_PICTURES):
+        picture = sample(_CALIBRATION_SEED + index, world, image_px)
+        maps.append(model.layer_maps(to_input(picture.image, (image_px, image_px), spec).unsqueeze(0)))
+    return torch.cat(maps)
+
+
+def _log(path: Path, report: StepReport) -> None:
+    is_new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.writer(file)
+        if is_new:
+            writer.writerow(["step", *report.losses])
+        writer.writerow([report.step, *(f"{value:.5f}" for value in report.losses.values())])

@@ -1,0 +1,73 @@
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+
+from app.commands.train import parse_stage
+from app.services.training import TrainingRun, train
+from models import loading, weights
+from models.backbones.vit import build_tiny_backbone
+from models.errors import DataError, WeightsError
+from models.training.loop import Optimisation, Stage
+from models.weights import WeightsLocation
+
+PRESET = "visualad-dinov2-small"
+
+
+@pytest.fixture(autouse=True)
+def tiny_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "load_backbone", lambda *_, **__: (build_tiny_backbone(image_px=70), "the test"))
+    monkeypatch.setattr("app.services.training.CALIBRATION_PICTURES", 3)
+
+
+def tiny_run(steps: int = 3, seed: int = 0) -> TrainingRun:
+    stage = Stage(image_px=70, steps=steps, batch_size=2)
+    return TrainingRun(preset=PRESET, stages=(stage,), optimisation=Optimisation(), layers=(2, 4), seed=seed, workers=0)
+
+
+def test_a_run_leaves_a_head_with_thresholds_its_settings_and_a_log(tmp_path: Path) -> None:
+    out = tmp_path / "head.safetensors"
+    where = WeightsLocation(weights_dir=tmp_path, head_path=out)
+    reports = list(train(tiny_run(), where, out))
+    model = loading.load_preset(PRESET, where)
+
+    assert [report.step for report in reports] == [1, 2, 3]
+    assert model.layers == (2, 4)
+    assert model.calibration is not None
+    assert model.calibration.normal_maps.shape == (3, 2, 5, 5)
+    assert weights.read_head(out).config["training"]["stages"] == [[70, 3, 2]]
+    rows = list(csv.DictReader(out.with_suffix(".csv").open()))
+    assert [row["step"] for row in rows] == ["1", "2", "3"]
+    assert float(rows[0]["total"]) == pytest.approx(reports[0].losses["total"], abs=1e-4)
+
+
+def test_a_stopped_run_goes_on_and_ends_with_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.services.training._SAVE_EVERY_STEPS", 2)
+    where = WeightsLocation(weights_dir=tmp_path)
+    list(train(tiny_run(), where, tmp_path / "whole.safetensors"))
+    for report in train(tiny_run(), where, tmp_path / "stopped.safetensors"):
+        if report.step == 2:
+            break
+    torch.manual_seed(99)  # whatever another process would have had
+    rest = [report.step for report in train(tiny_run(), where, tmp_path / "stopped.safetensors")]
+    assert rest == [3]
+    assert (tmp_path / "stopped.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
+
+
+def test_the_state_of_a_run_with_other_settings_is_refused(tmp_path: Path) -> None:
+    where = WeightsLocation(weights_dir=tmp_path)
+    list(train(tiny_run(), where, tmp_path / "head.safetensors"))
+    with pytest.raises(WeightsError, match="belongs to a run with other settings"):
+        list(train(tiny_run(seed=1), where, tmp_path / "head.safetensors"))
+
+
+def test_a_run_without_steps_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="has no steps"):
+        list(train(tiny_run(steps=0), WeightsLocation(weights_dir=tmp_path), tmp_path / "head.safetensors"))
+
+
+def test_a_stage_is_read_from_three_numbers() -> None:
+    assert parse_stage("252x2000x8") == Stage(image_px=252, steps=2000, batch_size=8)
+    with pytest.raises(DataError, match="write side x steps x batch size"):
+        parse_stage("252x2000")
