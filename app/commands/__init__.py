@@ -1,0 +1,1 @@
+"""The sub-commands of `python -m app`, one thin module each: options in, one call into app.services, lines out."""

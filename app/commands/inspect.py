@@ -1,0 +1,180 @@
+"""`python -m app inspect`: one line per picture on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from app.commands.options import add_engine_options, config_from, parse_layers
+from models.errors import ExpectedError
+from models.registry import DEFAULT_PRESET, get_preset
+
+if TYPE_CHECKING:
+    from app.services.inspector import Inspector
+    from app.services.results import JsonValue
+    from models.config import InspectionConfig
+
+    Record = dict[str, JsonValue]
+
+_PATH_COLUMNS: Final = 60
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    from models.data.pictures import MAX_PIXELS
+
+    parser.add_argument("paths", nargs="+", type=Path, metavar="FILE|DIR", help="pictures, or folders of them")
+    parser.add_argument("--preset", default=DEFAULT_PRESET, help="method and backbone (default: %(default)s)")
+    parser.add_argument("--checkpoint", type=Path, metavar="PATH", help="a head to use instead of the shipped one")
+    parser.add_argument("--backbone-weights", type=Path, metavar="PATH", help="a backbone file that goes first")
+    parser.add_argument("--layers", metavar="6,9,12", help="layers to use, counted from 1 (default: all)")
+    parser.add_argument("--top-k", type=float, help="share of pixels that the score averages (default: the preset's)")
+    parser.add_argument("--sigma", type=float, help="smoothing in pixels at the model's size (default: the preset's)")
+    parser.add_argument("--threshold", type=float, help="where anomalous begins (default: calibrated)")
+    parser.add_argument("--max-pixels", type=int, default=MAX_PIXELS, help="refuse larger pictures (%(default)s)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write maps, mask and overlay of every picture here")
+    parser.add_argument("--json", action="store_true", help="print one JSON line per picture")
+    add_engine_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Inspect every picture; returns 1 when one or more could not be inspected, else 0.
+
+    Raises:
+        ExpectedError: nothing can be inspected at all: bad options, no weights, no pictures.
+    """
+    from tqdm import tqdm
+
+    settings = settings_from(args)
+    paths = _pictures(args.paths)
+    inspector = _open_inspector(args, settings)
+    names = result_names(paths)
+    table = Table(paths)
+    if not args.json:
+        print(table.header())
+    failed = 0
+    for path, name in tqdm(zip(paths, names, strict=True), total=len(paths), unit="picture", disable=None):
+        record = _inspected(inspector, path, name, args, settings)
+        failed += "error" in record
+        tqdm.write(json.dumps(record) if args.json else table.row(record), file=sys.stdout)
+    return 1 if failed else 0
+
+
+def settings_from(args: argparse.Namespace) -> InspectionConfig:
+    """The settings that the options ask for, over those of the preset.
+
+    Raises:
+        ExpectedError: a number is out of its range.
+        UnknownModelError: there is no such preset.
+    """
+    from models.config import InspectionConfig
+
+    preset = get_preset(args.preset)
+    top_k = preset.top_k if args.top_k is None else args.top_k
+    blur_sigma = preset.blur_sigma if args.sigma is None else args.sigma
+    if not 0 < top_k <= 1:
+        raise ExpectedError(f"--top-k is {top_k:g}; give a share of the pixels above 0 and up to 1, such as 0.01.")
+    if not 0 <= blur_sigma < preset.image_size:
+        raise ExpectedError(f"--sigma is {blur_sigma:g}; give 0 for no smoothing or a few pixels, such as 4.")
+    if args.threshold is not None and not math.isfinite(args.threshold):
+        raise ExpectedError(f"--threshold is {args.threshold}; give a finite number, in units of the map.")
+    if args.max_pixels < 1:
+        raise ExpectedError(f"--max-pixels is {args.max_pixels}; give 1 or more.")
+    layers = parse_layers(args.layers)
+    return InspectionConfig(layers=layers, top_k=top_k, blur_sigma=blur_sigma, threshold=args.threshold)
+
+
+def result_names(paths: Sequence[Path]) -> list[str]:
+    """A name for each picture's result files: its own without ending, with folder and ending where two are alike."""
+    stems = Counter(path.stem.lower() for path in paths)  # lower: some file systems do not tell A from a
+    taken: set[str] = set()
+    names = []
+    for path in paths:
+        name = path.stem if stems[path.stem.lower()] == 1 else f"{path.resolve().parent.name}__{path.name}"
+        free, count = name, 1
+        while free.lower() in taken:
+            count += 1
+            free = f"{name}-{count}"
+        taken.add(free.lower())
+        names.append(free)
+    return names
+
+
+class Table:
+    """Lines for people, as wide as the longest path."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._width = min(_PATH_COLUMNS, max(len(str(path)) for path in paths))
+
+    def header(self) -> str:
+        """The columns' names."""
+        columns = f"{'score':>8}  {'threshold':>9}  {'verdict':<12}  {'size (w x h)':>13}  {'seconds':>7}"
+        return f"{'picture':<{self._width}}  {columns}"
+
+    def row(self, record: Record) -> str:
+        """One picture, or what was wrong with it."""
+        path = os.fsencode(str(record["path"])).decode(errors="replace")  # a file's name may be no valid text
+        if "error" in record:
+            return f"{path:<{self._width}}  error: {record['error']}"
+        threshold = "-" if record["threshold"] is None else f"{record['threshold']:.4f}"
+        size_hw = record["size_hw"]
+        assert isinstance(size_hw, list)
+        size = f"{size_hw[1]} x {size_hw[0]}"
+        numbers = f"{record['image_score']:>8.4f}  {threshold:>9}  {record['verdict']:<12}  {size:>13}"
+        return f"{path:<{self._width}}  {numbers}  {record['seconds']:>7.2f}"
+
+
+def _pictures(given: Sequence[Path]) -> list[Path]:
+    from models.data.pictures import SUFFIXES, list_pictures
+
+    paths = list_pictures(given)
+    if not paths:
+        where = ", ".join(str(path) for path in given)
+        endings = ", ".join(sorted(SUFFIXES))
+        raise ExpectedError(f"There is no picture in {where}; give files, or folders with files that end in {endings}.")
+    return paths
+
+
+def _open_inspector(args: argparse.Namespace, settings: InspectionConfig) -> Inspector:
+    """Load the model now: without it no picture can be inspected, and only it knows its layers."""
+    from app.config import resolve_device
+    from app.services.inspector import Inspector
+
+    config = config_from(args)
+    where = config.location(backbone_path=args.backbone_weights, head_path=args.checkpoint)
+    inspector = Inspector(where, resolve_device(config.device), report=lambda text: print(text, file=sys.stderr))
+    available = inspector.model(args.preset).layers
+    unknown = sorted(set(settings.layers or ()) - set(available))
+    if unknown:
+        raise ExpectedError(
+            f"{args.preset} has no layer {', '.join(map(str, unknown))}; "
+            f"choose --layers from: {', '.join(map(str, available))}."
+        )
+    return inspector
+
+
+def _inspected(
+    inspector: Inspector, path: Path, name: str, args: argparse.Namespace, settings: InspectionConfig
+) -> Record:
+    """The record of one picture, its files written; what is wrong with the picture is told in its record."""
+    from app.services.results import json_record, write_result_files
+    from models.data.pictures import load_picture
+
+    try:
+        picture = load_picture(path, max_pixels=args.max_pixels)
+        inspection = inspector.inspect(picture, args.preset, settings)
+    except ExpectedError as error:
+        return {"path": str(path), "error": str(error)}
+    if args.out is not None:
+        try:
+            write_result_files(inspection, args.out, name)
+        except OSError as error:
+            raise ExpectedError(f"{args.out} cannot be written to ({error}); choose another --out.") from error
+    return {**json_record(inspection), "path": str(path)}
