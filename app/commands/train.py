@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.config import AppConfig
 from models.errors import DataError
-from models.registry import DEFAULT_PRESET, get_preset
+from models.registry import DEFAULT_PRESET, Preset, get_backbone_spec, get_preset
 
 if TYPE_CHECKING:
     from models.training.loop import Stage
@@ -43,10 +44,10 @@ def run(args: argparse.Namespace) -> int:
     from models.training.loop import Optimisation
 
     preset = get_preset(args.preset)
-    layers = tuple(int(layer) for layer in args.layers.split(",")) if args.layers else preset.layers
+    layers = parse_layers(args.layers, preset) if args.layers else preset.layers
     settings = TrainingRun(
         preset=args.preset,
-        stages=tuple(parse_stage(text) for text in args.stages.split(",")),
+        stages=tuple(parse_stage(text, preset) for text in args.stages.split(",")),
         optimisation=Optimisation(
             token_rate=args.token_rate,
             module_rate=args.module_rate,
@@ -68,16 +69,40 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def parse_stage(text: str) -> Stage:
+def parse_stage(text: str, preset: Preset) -> Stage:
     """Read 'SIDExSTEPSxBATCH', such as 252x2000x8.
 
     Raises:
-        DataError: it is not three numbers.
+        DataError: it is not three numbers, or the side does not suit the preset's backbone.
     """
+    from models.methods.sca import MAX_PATCHES
     from models.training.loop import Stage
 
     try:
         image_px, steps, batch_size = (int(part) for part in text.split("x"))
     except ValueError as error:
         raise DataError(f"{text!r} is no stage; write side x steps x batch size, such as 252x2000x8.") from error
+    patch_px = get_backbone_spec(preset.backbone).patch_px
+    largest = math.isqrt(MAX_PATCHES) * patch_px
+    if image_px % patch_px or not patch_px <= image_px <= largest or min(steps, batch_size) < 1:
+        raise DataError(
+            f"The stage {text!r} does not suit {preset.title}: the side must be a multiple of {patch_px}"
+            f" and at most {largest} px, steps and batch size 1 or more."
+        )
     return Stage(image_px=image_px, steps=steps, batch_size=batch_size)
+
+
+def parse_layers(text: str, preset: Preset) -> tuple[int, ...]:
+    """Read comma-separated layer numbers, counted from 1, into ascending order.
+
+    Raises:
+        DataError: one is no number or no layer of the preset's backbone.
+    """
+    spec = get_backbone_spec(preset.backbone)
+    try:
+        layers = tuple(sorted({int(part) for part in text.split(",")}))
+    except ValueError as error:
+        raise DataError(f"--layers {text!r} is no list of layers; write comma-separated numbers: 3,6,9,12.") from error
+    if layers[0] < 1 or layers[-1] > spec.depth:
+        raise DataError(f"--layers {text!r} cannot be: the layers of {spec.title} are 1 to {spec.depth}.")
+    return layers

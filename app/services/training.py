@@ -10,7 +10,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from models.errors import DataError
 from models.registry import get_backbone_spec, get_preset
 from models.weights import WeightsLocation
 
@@ -61,7 +60,6 @@ def train(run: TrainingRun, where: WeightsLocation, out: Path, *, threads: int |
         A report after each step.
     Raises:
         WeightsError: the backbone is missing, or the state is of another run.
-        DataError: the run has no steps.
     """
     import torch
 
@@ -74,8 +72,6 @@ def train(run: TrainingRun, where: WeightsLocation, out: Path, *, threads: int |
         torch.set_num_threads(threads)
     model = build_model(run, where)
     trainer = Trainer(model, run.stages, run.optimisation)
-    if trainer.total_steps == 0:
-        raise DataError("The run has no steps; give --stages such as 252x2000.")
     progress = out.with_suffix(".progress.pt")
     if progress.is_file():
         load_progress(progress, trainer, run.description())

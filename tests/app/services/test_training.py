@@ -9,6 +9,7 @@ from app.services.training import TrainingRun, train
 from models import loading, weights
 from models.backbones.vit import build_tiny_backbone
 from models.errors import DataError, WeightsError
+from models.registry import get_preset
 from models.training.loop import Optimisation, Stage
 from models.weights import WeightsLocation
 
@@ -62,12 +63,8 @@ def test_the_state_of_a_run_with_other_settings_is_refused(tmp_path: Path) -> No
         list(train(tiny_run(seed=1), where, tmp_path / "head.safetensors"))
 
 
-def test_a_run_without_steps_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="has no steps"):
-        list(train(tiny_run(steps=0), WeightsLocation(weights_dir=tmp_path), tmp_path / "head.safetensors"))
-
-
 def test_a_stage_is_read_from_three_numbers() -> None:
-    assert parse_stage("252x2000x8") == Stage(image_px=252, steps=2000, batch_size=8)
+    preset = get_preset(PRESET)
+    assert parse_stage("252x2000x8", preset) == Stage(image_px=252, steps=2000, batch_size=8)
     with pytest.raises(DataError, match="write side x steps x batch size"):
-        parse_stage("252x2000")
+        parse_stage("252x2000", preset)
