@@ -1,0 +1,272 @@
+"""Inspect one picture with one preset: the only place where pictures meet models.
+
+Thread-safe.  A model is loaded when it is first needed; the backbone runs once per picture and model, and every
+later change of settings works on the remembered layer maps.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.services.caches import BoundedCache
+from app.services.colours import ColourScale, around
+from app.services.gpu import lent_gpu
+from app.services.inspection import FloatMaps, Inspection, judge
+from app.services.regions import find_regions
+from app.services.scores import top_fraction_mean
+from models.config import InspectionConfig
+from models.errors import DataError
+from models.registry import PRESETS
+from models.weights import preset_status
+
+if TYPE_CHECKING:
+    from models.calibration import Thresholds
+    from models.data.pictures import Picture
+    from models.loading import LoadedModel
+    from models.weights import PresetStatus, WeightsLocation
+
+__all__ = ["Inspection", "Inspector", "LoadModel"]
+
+LoadModel = Callable[[str], "LoadedModel"]
+
+_MODELS_KEPT = 2
+_LAYER_MAP_BYTES = 64 * 2**20
+_ANOMALY_MAP_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Forward:
+    """Layer maps of one picture and what they cost."""
+
+    layer_maps: FloatMaps
+    seconds: float
+
+
+class Inspector:
+    """Keeps models and their results; one instance serves every page, the API and the command line."""
+
+    def __init__(
+        self,
+        where: WeightsLocation,
+        device: str = "cpu",
+        *,
+        load: LoadModel | None = None,
+        report: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Prepare without loading anything.
+
+        Args:
+            where: where weights may come from.
+            device: "cpu", "cuda", "mps", or "auto" for the fastest that torch finds when it is loaded.
+            load: how a preset's name becomes a model; the default is `models.loading.load_preset`.
+            report: told in a sentence what loading does at the moment; for progress.
+        """
+        self.where = where
+        self.device = device
+        self._report = report
+        self._load = load or self._load_preset
+        self._models: OrderedDict[str, LoadedModel] = OrderedDict()
+        self._load_lock = threading.Lock()
+        self._run_lock = threading.Lock()  # apart from loading: sliders must not wait for another picture
+        self._layer_maps: BoundedCache[tuple[str, str, str], _Forward] = BoundedCache(
+            _LAYER_MAP_BYTES, lambda forward: forward.layer_maps.nbytes
+        )
+        self._anomaly_maps: BoundedCache[tuple[object, ...], FloatMaps] = BoundedCache(
+            _ANOMALY_MAP_BYTES, lambda anomaly_map: anomaly_map.nbytes
+        )
+        self._run_model = lent_gpu(self._run_loaded)
+
+    def statuses(self) -> tuple[PresetStatus, ...]:
+        """Every preset: whether its weights are here, from where, or how to get them."""
+        return tuple(preset_status(preset, self.where) for preset in PRESETS.values())
+
+    def model(self, preset: str) -> LoadedModel:
+        """The preset's model, loaded now if it is not in memory.
+
+        Raises:
+            WeightsError: its weights are missing or damaged.
+            UnknownModelError: there is no such preset.
+        """
+        with self._load_lock:
+            if preset not in self._models:
+                self._models[preset] = self._load(preset)
+            self._models.move_to_end(preset)
+            while len(self._models) > _MODELS_KEPT:
+                self._models.popitem(last=False)
+            return self._models[preset]
+
+    def inspect(self, picture: Picture, preset: str, settings: InspectionConfig) -> Inspection:
+        """Find what is anomalous in a picture.
+
+        Args:
+            picture: (H, W, 3) uint8 of any size.
+            preset: name of a preset.
+            settings: what is done with the layer maps.
+        Returns:
+            Maps, score and regions at the picture's size.
+        Raises:
+            WeightsError: the preset's weights are missing or damaged.
+            UnknownModelError: there is no such preset.
+            DataError: the settings name a layer that the preset does not have.
+        """
+        start_s = time.perf_counter()
+        model = self.model(preset)
+        layers = _chosen_layers(settings.layers, model.layers)
+        forward, from_cache = self._forward(picture, preset, model)
+        anomaly_map = self._anomaly_map(forward, picture, preset, model, layers, settings.blur_sigma)
+        image_score = top_fraction_mean(anomaly_map, settings.top_k)
+        thresholds = _calibrated(model, layers, settings)
+        threshold = settings.threshold
+        if threshold is None and thresholds is not None:
+            threshold = thresholds.anomalous
+        pred_mask = _mask(anomaly_map, threshold)
+        regions, region_count = find_regions(anomaly_map, pred_mask)
+        return Inspection(
+            picture=picture,
+            preset=preset,
+            checkpoint=model.checkpoint_digest,
+            backbone=model.backbone_source,
+            layers=layers,
+            available_layers=model.layers,
+            layer_maps=forward.layer_maps,
+            anomaly_map=anomaly_map,
+            image_score=image_score,
+            threshold=threshold,
+            thresholds=thresholds,
+            verdict=judge(image_score, threshold, thresholds),
+            layer_scale=_layer_scale(model),
+            pred_mask=pred_mask,
+            regions=regions,
+            region_count=region_count,
+            forward_s=forward.seconds,
+            total_s=time.perf_counter() - start_s,
+            from_cache=from_cache,
+            settings=settings,
+        )
+
+    def _forward(self, picture: Picture, preset: str, model: LoadedModel) -> tuple[_Forward, bool]:
+        """Layer maps of the picture, from memory if they are there; True says that they were."""
+        key = (picture.digest, preset, model.checkpoint_digest)
+        remembered = self._layer_maps.get(key)
+        if remembered is not None:
+            return remembered, True
+        with self._run_lock:
+            remembered = self._layer_maps.get(key)  # another thread may have waited for the same picture
+            if remembered is not None:
+                return remembered, True
+            start_s = time.perf_counter()
+            layer_maps = self._run_model(preset, picture.rgb)
+            layer_maps.flags.writeable = False
+            forward = _Forward(layer_maps, time.perf_counter() - start_s)
+        self._layer_maps.put(key, forward)
+        return forward, False
+
+    def _anomaly_map(
+        self,
+        forward: _Forward,
+        picture: Picture,
+        preset: str,
+        model: LoadedModel,
+        layers: tuple[int, ...],
+        blur_sigma: float,
+    ) -> FloatMaps:
+        """The fused map at the picture's size, remembered per choice of layers and smoothing."""
+        key = (picture.digest, preset, model.checkpoint_digest, layers, blur_sigma)
+        remembered = self._anomaly_maps.get(key)
+        if remembered is not None:
+            return remembered
+        fused = fuse_at_size(
+            forward.layer_maps,
+            model.layers,
+            layers,
+            input_px=model.image_size,
+            blur_sigma=blur_sigma,
+            size_hw=picture.rgb.shape[:2],
+        )
+        fused.flags.writeable = False
+        self._anomaly_maps.put(key, fused)
+        return fused
+
+    def _run_loaded(self, preset: str, rgb: NDArray[np.uint8]) -> FloatMaps:
+        return self.model(preset).layer_maps(rgb)
+
+    def _load_preset(self, preset: str) -> LoadedModel:
+        from app.config import resolve_device
+        from models.loading import load_preset  # pulls torch in, which the page must not wait for
+
+        return load_preset(preset, self.where, device=resolve_device(self.device), report=self._report)
+
+
+def fuse_at_size(
+    layer_maps: FloatMaps,
+    available: tuple[int, ...],
+    chosen: tuple[int, ...],
+    *,
+    input_px: int,
+    blur_sigma: float,
+    size_hw: tuple[int, int],
+) -> FloatMaps:
+    """`models.scoring.anomaly_map` for one picture: (L, gh, gw) in, (H, W) out."""
+    import torch  # not at import: the page must be up before torch is
+
+    from models.scoring import anomaly_map
+
+    with torch.inference_mode():
+        fused = anomaly_map(
+            torch.from_numpy(layer_maps.copy()).unsqueeze(0),
+            available,
+            chosen,
+            input_size_hw=(input_px, input_px),
+            blur_sigma=blur_sigma,
+            output_size_hw=size_hw,
+        )
+    result: FloatMaps = fused[0].numpy()
+    return result
+
+
+def _chosen_layers(wanted: tuple[int, ...] | None, available: tuple[int, ...]) -> tuple[int, ...]:
+    """The wanted layers in ascending order; None means all."""
+    if wanted is None:
+        return available
+    missing = sorted(set(wanted) - set(available))
+    if missing:
+        raise DataError(
+            f"This model has no layer {', '.join(map(str, missing))}; choose among {', '.join(map(str, available))}."
+        )
+    return tuple(sorted(set(wanted)))
+
+
+def _calibrated(model: LoadedModel, layers: tuple[int, ...], settings: InspectionConfig) -> Thresholds | None:
+    if model.calibration is None:
+        return None
+    return model.calibration.thresholds(layers, top_k=settings.top_k, blur_sigma=settings.blur_sigma)
+
+
+def _layer_scale(model: LoadedModel) -> ColourScale:
+    """One scale for all single layers, wide enough for each, at the preset's own settings."""
+    if model.calibration is None:
+        return ColourScale(0.0, 1.0)
+    preset = model.preset
+    scales = [
+        around(single.normal_level, single.anomalous)
+        for single in (
+            model.calibration.thresholds((layer,), top_k=preset.top_k, blur_sigma=preset.blur_sigma)
+            for layer in model.layers
+        )
+    ]
+    return ColourScale(min(scale.low for scale in scales), max(scale.high for scale in scales))
+
+
+def _mask(anomaly_map: FloatMaps, threshold: float | None) -> NDArray[np.bool_]:
+    if threshold is None:
+        return np.zeros(anomaly_map.shape, dtype=np.bool_)
+    mask: NDArray[np.bool_] = anomaly_map >= threshold
+    return mask

@@ -1,0 +1,118 @@
+"""The page without a browser: how it is launched, and what may be called from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from app.ui.engine import Engine
+from app.ui.launch import Address, start
+from models.errors import WeightsError
+from tests.app.fakes import FakeModel, loader, nowhere
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[tuple[gr.Blocks, str]]:
+    blocks, url = start(Engine(nowhere(), load=loader(FakeModel())), Address(port=None))
+    yield blocks, url
+    blocks.close()
+
+
+@pytest.fixture(scope="module")
+def client(page: tuple[gr.Blocks, str], tmp_path_factory: pytest.TempPathFactory) -> Client:
+    return Client(page[1], verbose=False, download_files=str(tmp_path_factory.mktemp("downloads")))
+
+
+@pytest.fixture
+def spot(tmp_path: Path) -> Path:
+    grey = np.full((100, 140), 60_000, dtype=np.uint16)
+    grey[30:70, 50:90] = 0
+    path = tmp_path / "spot.png"
+    Image.fromarray(grey).save(path)
+    return path
+
+
+def test_the_inspect_endpoint_answers_with_record_overlay_and_map(client: Client, spot: Path) -> None:
+    record, overlay, anomaly_map = client.predict(
+        file=handle_file(spot), preset="visualad-dinov2-small", layers=[6, 12], top_k=0.05, sigma=0, api_name="/inspect"
+    )
+    values = np.load(anomaly_map)
+    assert (record["verdict"], record["size_hw"], record["settings"]["layers"]) == ("anomalous", [100, 140], [6, 12])
+    assert values.shape == (100, 140)
+    assert record["image_score"] == pytest.approx(float(np.sort(values.ravel())[-700:].mean()), abs=1e-5)
+    assert Image.open(overlay).size == (140, 100)
+
+
+def test_the_endpoint_has_defaults_for_all_but_the_picture(client: Client, spot: Path) -> None:
+    record, _, _ = client.predict(file=handle_file(spot), api_name="/inspect")
+    assert record["settings"]["layers"] == [3, 6, 9, 12]
+    assert record["settings"]["top_k"] == 0.01
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"layers": [5]}, "no layer 5; choose among 3, 6, 9, 12"),
+        ({"layers": "6"}, "must be a list of layer numbers"),
+        ({"top_k": 2.0}, r"top_k must be in \(0, 1\], got 2.0"),
+        ({"preset": "nonsense"}, "There is no model &#x27;nonsense&#x27;"),
+    ],
+)
+def test_settings_that_do_not_fit_are_answered_with_a_sentence(
+    client: Client, spot: Path, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(AppError, match=message):
+        client.predict(file=handle_file(spot), **settings, api_name="/inspect")
+
+
+def test_only_inspect_is_public(client: Client) -> None:
+    endpoints = client.view_api(return_format="dict", print_info=False)
+    assert list(endpoints["named_endpoints"]) == ["/inspect"]
+    assert not endpoints["unnamed_endpoints"]
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_file_of_the_server_cannot_be_read_by_naming_its_path(client: Client, marked: bool) -> None:
+    outside = {"path": str(Path(__file__).resolve()), **({"meta": {"_type": "gradio.FileData"}} if marked else {})}
+    with pytest.raises(Exception, match=r"(?i)error|not"):
+        client.predict(file=outside, api_name="/inspect")
+
+
+def test_the_page_is_launched_locally_and_keeps_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+
+    def launch(self: gr.Blocks, **settings: Any) -> tuple[None, str, None]:
+        asked.update(settings)
+        return None, "http://127.0.0.1:1/", None
+
+    monkeypatch.setattr(gr.Blocks, "launch", launch)
+    start(Engine(nowhere(), load=loader(FakeModel())), Address())
+
+    assert (asked["server_name"], asked["share"], asked["allowed_paths"]) == ("127.0.0.1", False, [])
+    assert (asked["ssr_mode"], asked["run_history"], asked["enable_monitoring"]) == (False, False, False)
+    assert (asked["show_error"], asked["mcp_server"]) == (False, False)
+    assert asked["max_file_size"] == "200mb"
+
+
+def test_the_warm_up_says_in_the_header_why_there_is_no_engine() -> None:
+    def fail(name: str) -> Any:
+        raise WeightsError("There is no checkpoint; train one.")
+
+    engine = Engine(nowhere(), load=fail)
+    engine.warm_up().join(timeout=10)
+    assert engine.status.value() == {"state": "failed", "text": "There is no checkpoint; train one."}
+
+
+def test_the_theme_names_no_font_of_another_host() -> None:
+    from app.ui.theme import STYLE_SHEET, make_theme
+
+    assert not [sheet for sheet in make_theme()._stylesheets if sheet]
+    assert "http" not in STYLE_SHEET.read_text()
