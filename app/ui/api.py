@@ -1,0 +1,85 @@
+"""The named endpoint `inspect`, for gradio_client and, where it is switched on, for MCP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from app.services.results import detailed_record, write_map_npy, write_overlay_png
+from app.ui.components import picture_input, uploaded_path
+from app.ui.errors import shows_errors
+from app.ui.handlers import Desk
+from models.config import InspectionConfig
+from models.data.pictures import load_picture
+from models.errors import DataError
+from models.registry import DEFAULT_PRESET, get_preset
+
+
+def build_api(desk: Desk) -> None:
+    """Add the endpoint to the caller's Blocks; nothing of it is seen on the page.
+
+    Args:
+        desk: what the handlers work with.
+    """
+
+    @shows_errors
+    def inspect(
+        file: dict[str, Any] | None, preset: str, layers: list[int] | None, top_k: float | None, sigma: float | None
+    ) -> tuple[dict[str, Any], str, str]:
+        """Find what is anomalous in one picture.
+
+        Args:
+            file: the picture, in any common format.
+            preset: a preset's name, "visualad-dinov2-small" by default.
+            layers: layers counted from 1 whose maps are added; [] for all of the preset's.
+            top_k: share of the highest pixels whose mean is the score, in (0, 1]; 0.01 by default.
+            sigma: smoothing in pixels at the model's input size; 4 by default, 0 for none.
+
+        Returns:
+            The result as JSON (score, threshold, verdict, regions), the overlay as PNG, and the map as float32 .npy.
+        """
+        path = uploaded_path(file)
+        if path is None:
+            raise DataError("No picture was sent; give one as `file`.")
+        settings = _settings(layers, top_k, sigma)
+        inspection = desk.engine.inspector.inspect(
+            load_picture(Path(path)), get_preset(preset or DEFAULT_PRESET).name, settings
+        )
+        folder, name = desk.scratch.folder(), Path(inspection.picture.name).stem or "picture"
+        overlay = write_overlay_png(inspection, folder / f"{name}.overlay.png")
+        record = detailed_record(inspection)
+        record["picture"] = record.pop("path")  # gradio_client takes whatever has a "path" for a file to fetch
+        return record, str(overlay), str(write_map_npy(inspection, folder / f"{name}.map.npy"))
+
+    with gr.Row(visible=False):
+        inputs = [
+            picture_input(label="file"),
+            gr.Textbox(DEFAULT_PRESET, label="preset"),
+            gr.JSON([], label="layers"),
+            gr.Number(0.01, label="top_k"),
+            gr.Number(4.0, label="sigma"),
+        ]
+        outputs = [gr.JSON(label="result"), gr.File(label="overlay"), gr.File(label="map")]
+        gr.Button("inspect").click(
+            inspect, inputs, outputs, preprocess=False, api_name="inspect", concurrency_id="model", concurrency_limit=1
+        )
+
+
+def _settings(layers: Any, top_k: float | None, sigma: float | None) -> InspectionConfig:
+    """The settings that were sent.
+
+    Raises:
+        DataError: one of them is outside its range.
+    """
+    if layers is not None and not (isinstance(layers, list) and all(isinstance(layer, int) for layer in layers)):
+        raise DataError(f"`layers` must be a list of layer numbers such as [6, 9, 12], or [] for all; got {layers!r}.")
+    try:
+        return InspectionConfig(
+            layers=tuple(layers) if layers else None,
+            top_k=0.01 if top_k is None else float(top_k),
+            blur_sigma=4.0 if sigma is None else float(sigma),
+        )
+    except ValueError as error:
+        raise DataError(f"The settings do not fit: {error}.") from error

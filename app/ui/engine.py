@@ -1,0 +1,70 @@
+"""The engine behind the page: one inspector for all visitors, warmed up in the background."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+
+from app.services.inspector import Inspector, LoadModel
+from models.errors import ExpectedError
+from models.registry import DEFAULT_PRESET, PRESETS
+from models.weights import WeightsLocation
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """How far the warm-up is."""
+
+    state: str  # "waiting", "loading", "ready" or "failed"
+    text: str  # one line for people
+    layers: tuple[int, ...] = ()  # of the loaded model, counted from 1; a head may have others than its preset
+
+    @property
+    def settled(self) -> bool:
+        """Nothing more will change."""
+        return self.state in ("ready", "failed")
+
+    def value(self) -> dict[str, str]:
+        """What `Masthead` shows."""
+        return {"state": self.state, "text": self.text}
+
+
+class Engine:
+    """An inspector and the state of its first model."""
+
+    def __init__(self, where: WeightsLocation, device: str = "cpu", *, load: LoadModel | None = None) -> None:
+        """Make the inspector; nothing is loaded yet.
+
+        Args:
+            where: where weights may come from.
+            device: "cpu", "cuda", "mps", or "auto" for the fastest that torch finds when it is loaded.
+            load: how a preset's name becomes a model; None = as `models.loading` does it.
+        """
+        self.inspector = Inspector(where, device, load=load, report=self._report)
+        self.status = EngineStatus("waiting", "the engine starts with the first picture")
+
+    def warm_up(self) -> threading.Thread:
+        """Load the default preset in the background, so that the page is up before torch is."""
+        self.status = EngineStatus("loading", f"loading {PRESETS[DEFAULT_PRESET].title} …")
+        thread = threading.Thread(target=self._load, name="warm-up", daemon=True)
+        thread.start()
+        return thread
+
+    def _report(self, doing: str) -> None:
+        if self.status.state == "loading":
+            self.status = EngineStatus("loading", doing)
+
+    def _load(self) -> None:
+        try:
+            model = self.inspector.model(DEFAULT_PRESET)
+        except ExpectedError as error:
+            self.status = EngineStatus("failed", str(error))
+        except Exception:  # noqa: BLE001 - a thread has no caller; the page says that it failed
+            _log.exception("the engine could not be loaded")
+            self.status = EngineStatus("failed", "the engine could not be loaded; the details are in the log")
+        else:
+            where = {"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}.get(model.device, model.device)
+            self.status = EngineStatus("ready", f"{model.preset.title} · {where}", model.layers)

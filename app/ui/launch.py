@@ -1,0 +1,81 @@
+"""Start the page: local, without telemetry, without any request to another host."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read by gradio when it is imported
+
+import gradio as gr
+
+from app.ui.engine import Engine
+from app.ui.layout import build_page
+from app.ui.theme import STYLE_SHEET, make_theme
+from models.errors import ExpectedError
+
+MAX_FILE_SIZE = "200mb"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where the page listens."""
+
+    host: str = "127.0.0.1"
+    port: int | None = 7860  # None: the first free one from 7860 on
+    open_browser: bool = False
+    mcp: bool = False  # also serve the named endpoints to MCP clients
+
+
+def start(engine: Engine, address: Address) -> tuple[gr.Blocks, str]:
+    """Serve the page in the background, then load the model.
+
+    Args:
+        engine: what inspects; its warm-up starts once the page answers.
+        address: where to listen.
+    Returns:
+        The page, to be closed by the caller, and its address for a browser.
+    Raises:
+        ExpectedError: the port is taken, or MCP was asked for without its package.
+    """
+    page = build_page(engine)
+    if address.mcp and find_spec("mcp") is None:
+        raise ExpectedError(
+            "MCP needs the package mcp, which is not installed; install gradio[mcp], or leave --mcp out."
+        )
+    try:
+        url = _launch(page, address)
+    except OSError as error:
+        raise ExpectedError(f"Port {address.port} cannot be used ({error}); choose another with --port.") from error
+    engine.warm_up()
+    return page, url
+
+
+def _launch(page: gr.Blocks, address: Address) -> str:
+    _, url, _ = page.queue(default_concurrency_limit=4).launch(
+        server_name=address.host,
+        server_port=address.port,
+        inbrowser=address.open_browser,
+        prevent_thread_lock=True,
+        share=False,
+        show_error=False,
+        ssr_mode=False,
+        run_history=False,
+        enable_monitoring=False,
+        allowed_paths=[],
+        max_file_size=MAX_FILE_SIZE,
+        mcp_server=address.mcp,
+        footer_links=["api"],
+        quiet=True,
+        theme=make_theme(),
+        css_paths=[STYLE_SHEET],
+    )
+    return str(url)
+
+
+def serve(engine: Engine, address: Address) -> None:
+    """Serve the page until the process is stopped."""
+    page, url = start(engine, address)
+    print(f"Oddity is open at {url}  (stop with Ctrl+C)", flush=True)
+    page.block_thread()

@@ -1,0 +1,48 @@
+"""Files for the page and for downloads: written once, shown or downloaded once, thrown away in turn."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from collections import deque
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+_FOLDERS_KEPT = 48
+
+
+class Scratch:
+    """A temporary folder of the process; each file gets a folder of its own so that its name can be plain."""
+
+    def __init__(self) -> None:
+        """Make the folder; it goes when the process ends."""
+        self._root = tempfile.TemporaryDirectory(prefix="oddity-")
+        self._folders: deque[Path] = deque()
+        self._lock = threading.Lock()
+
+    def folder(self) -> Path:
+        """A new empty folder; the oldest ones are removed, as Gradio has copied what it needed."""
+        with self._lock:
+            made = Path(tempfile.mkdtemp(dir=self._root.name))
+            self._folders.append(made)
+            while len(self._folders) > _FOLDERS_KEPT:
+                shutil.rmtree(self._folders.popleft(), ignore_errors=True)
+        return made
+
+    def png(self, pixels: NDArray[np.uint8], name: str) -> str:
+        """Write a picture for the page.
+
+        Args:
+            pixels: (H, W, 3 or 4).
+            name: the file's name without ending.
+        Returns:
+            The file's path.
+        """
+        path = self.folder() / f"{name}.png"
+        # Level 1: on a local connection compressing harder costs more time than it saves.
+        Image.fromarray(pixels).save(path, compress_level=1)
+        return str(path)
