@@ -1,31 +1,25 @@
-"""Pictures of an inspection: the overlay, the fused map and every layer's map, with colour bars.
+"""Pictures of an inspection: the overlay, and the fused map with its colour bar.
 
-Pure functions from arrays to arrays, (H, W, 3 or 4) uint8.  matplotlib draws without pyplot, so any thread may call.
+Pure functions from arrays to arrays, (H, W, 3 or 4) uint8.
 """
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from app.services.colours import DEFAULT_COLOUR_MAP, ColourScale, colourise, fused_scale
+from app.services.colour_bar import beside, colour_bar
+from app.services.colours import DEFAULT_COLOUR_MAP, colourise, fused_scale
 from app.services.inspection import Inspection
 from app.services.regions import Region
 
-_INK: Final = "#7d8794"  # readable on the light and on the dark page
 _CLEAR_BELOW: Final = 0.25  # share of the scale; half-way between a normal pixel and the threshold
 _OPAQUE_FROM: Final = 0.5  # the threshold
 _NUMBERED_REGIONS: Final = 9
-_DPI: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,37 +91,7 @@ def map_image(
     size_hw = max(1, round(height * scale)), max(1, round(width * scale))
     scale_of_map = fused_scale(inspection)
     colours = colourise(scale_of_map.share(_sample(inspection.anomaly_map, size_hw)), colour_map)
-    bar = _colour_bar(colour_map, scale_of_map, inspection.threshold, max(240, size_hw[0]))
-    return _beside(colours, bar)
-
-
-def layer_sheet(inspection: Inspection, colour_map: str = DEFAULT_COLOUR_MAP) -> NDArray[np.uint8]:
-    """Every layer's own map at patch resolution, side by side on one shared scale.
-
-    Args:
-        inspection: what was found; its chosen layers are marked.
-        colour_map: a key of `colours.COLOUR_MAPS`.
-    Returns:
-        (h, w, 4) uint8, transparent background.
-    """
-    height, width = inspection.anomaly_map.shape
-    panels = len(inspection.available_layers)
-    aspect = min(3.0, max(1 / 3, height / width))
-    figure = Figure(figsize=(2.4 * panels + 0.9, 2.4 * aspect + 0.45), dpi=_DPI, layout="constrained")
-    axes = figure.subplots(1, panels, squeeze=False)[0]
-    scale = inspection.layer_scale
-    norm = Normalize(scale.low, scale.high)
-    for axis, layer, layer_map in zip(axes, inspection.available_layers, inspection.layer_maps, strict=True):
-        used = layer in inspection.layers
-        axis.imshow(layer_map, cmap=colour_map, norm=norm, alpha=1.0 if used else 0.35, aspect="auto")
-        axis.set_box_aspect(aspect)
-        axis.set_title(f"Layer {layer}" + ("" if used else " (not used)"), fontsize=10, color=_INK)
-        axis.set_axis_off()
-    bar = figure.colorbar(ScalarMappable(norm, colour_map), ax=list(axes), fraction=0.04, pad=0.015)
-    bar.ax.tick_params(colors=_INK, labelsize=8)
-    bar.set_label("layer map (no unit)", color=_INK, fontsize=8)
-    bar.outline.set_visible(False)
-    return _pixels(figure)
+    return beside(colours, colour_bar(colour_map, scale_of_map, inspection.threshold, max(240, size_hw[0])))
 
 
 def _blend(inspection: Inspection, look: Look, base: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -178,36 +142,3 @@ def _draw_numbers(
         x, y = region.contour[region.contour[:, 1].argmin()] * scale
         corner = min(max(2.0, x - size_px * 0.3), size_hw[1] - size_px * 0.8), max(1.0, y - size_px * 1.4)
         pen.text(corner, str(number), font=font, fill="white", stroke_width=2, stroke_fill=(15, 18, 25))
-
-
-@lru_cache(maxsize=64)
-def _colour_bar(colour_map: str, scale: ColourScale, threshold: float | None, height_px: int) -> NDArray[np.uint8]:
-    """A colour bar of the given height; a line marks the threshold.  (height_px, 96, 4)."""
-    figure = Figure(figsize=(0.96, height_px / _DPI), dpi=_DPI)
-    margin = 12 / height_px
-    axis = figure.add_axes((0.1, margin, 0.2, 1.0 - 2 * margin))
-    bar = figure.colorbar(ScalarMappable(Normalize(scale.low, scale.high), colour_map), cax=axis)
-    bar.outline.set_visible(False)
-    axis.tick_params(colors=_INK, labelsize=9)
-    if threshold is not None and scale.low < threshold < scale.high:
-        axis.axhline(threshold, color="white", linewidth=3)
-        axis.axhline(threshold, color="black", linewidth=1.2)
-    return _pixels(figure)
-
-
-def _pixels(figure: Figure) -> NDArray[np.uint8]:
-    """Render a figure on a transparent ground."""
-    file = io.BytesIO()
-    figure.savefig(file, format="rgba", transparent=True)
-    width, height = (int(side) for side in figure.canvas.get_width_height())
-    return np.frombuffer(file.getvalue(), dtype=np.uint8).reshape(height, width, 4)
-
-
-def _beside(rgb: NDArray[np.uint8], rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Put a bar to the right of a picture, both at the top."""
-    height = max(rgb.shape[0], rgba.shape[0])
-    joined = np.zeros((height, rgb.shape[1] + rgba.shape[1], 4), dtype=np.uint8)
-    joined[: rgb.shape[0], : rgb.shape[1], :3] = rgb
-    joined[: rgb.shape[0], : rgb.shape[1], 3] = 255
-    joined[: rgba.shape[0], rgb.shape[1] :] = rgba
-    return joined

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from app.services.inspection import Inspection
-from app.services.rendering import layer_sheet, map_image, overlay_image
+from app.services.layer_sheet import layer_sheet
+from app.services.rendering import map_image, overlay_image
 from app.ui import views
 from app.ui.controls import Controls, layer_choices, threshold_update
 from app.ui.engine import Engine
