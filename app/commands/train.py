@@ -21,13 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="the head to write, NAME.safetensors")
     parser.add_argument(
         "--stages",
-        default="252x2000x8,518x150x4",
-        help="image side x steps x batch size, comma-separated (default: %(default)s)",
+        default="252x1150x8,392x300x8f",
+        help="image side x steps x batch size, comma-separated; f: tokens frozen (default: %(default)s)",
     )
     parser.add_argument("--layers", help="comma-separated, counted from 1 (default: the preset's)")
     parser.add_argument("--photographs", type=Path, help="folder made by `python -m app data fetch`")
     parser.add_argument("--token-rate", type=float, default=1e-3, help="learning rate of the tokens")
-    parser.add_argument("--module-rate", type=float, default=3e-4, help="learning rate of everything else")
+    parser.add_argument("--module-rate", type=float, default=1e-3, help="learning rate of everything else")
     parser.add_argument("--average-decay", type=float, default=0.995, help="of the weights' moving average; 0: none")
     parser.add_argument("--bf16", action="store_true", help="run the forward pass in bfloat16")
     parser.add_argument("--seed", type=int, default=0)
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def parse_stage(text: str, preset: Preset) -> Stage:
-    """Read 'SIDExSTEPSxBATCH', such as 252x2000x8.
+    """Read 'SIDExSTEPSxBATCH', such as 252x2000x8, with an f at the end to keep the tokens frozen.
 
     Raises:
         DataError: it is not three numbers, or the side does not suit the preset's backbone.
@@ -79,7 +79,7 @@ def parse_stage(text: str, preset: Preset) -> Stage:
     from models.training.loop import Stage
 
     try:
-        image_px, steps, batch_size = (int(part) for part in text.split("x"))
+        image_px, steps, batch_size = (int(part) for part in text.removesuffix("f").split("x"))
     except ValueError as error:
         raise DataError(f"{text!r} is no stage; write side x steps x batch size, such as 252x2000x8.") from error
     patch_px = get_backbone_spec(preset.backbone).patch_px
@@ -89,7 +89,7 @@ def parse_stage(text: str, preset: Preset) -> Stage:
             f"The stage {text!r} does not suit {preset.title}: the side must be a multiple of {patch_px}"
             f" and at most {largest} px, steps and batch size 1 or more."
         )
-    return Stage(image_px=image_px, steps=steps, batch_size=batch_size)
+    return Stage(image_px=image_px, steps=steps, batch_size=batch_size, trains_tokens=not text.endswith("f"))
 
 
 def parse_layers(text: str, preset: Preset) -> tuple[int, ...]:

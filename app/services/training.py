@@ -40,7 +40,10 @@ class TrainingRun:
         """The run as JSON values, for the checkpoint and for telling whether two runs are the same."""
         return {
             "preset": self.preset,
-            "stages": [[stage.image_px, stage.steps, stage.batch_size] for stage in self.stages],
+            "stages": [
+                [stage.image_px, stage.steps, stage.batch_size, "all" if stage.trains_tokens else "tokens frozen"]
+                for stage in self.stages
+            ],
             "optimisation": asdict(self.optimisation),
             "layers": list(self.layers),
             "seed": self.seed,

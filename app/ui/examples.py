@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
+
+from models.errors import DataError
+from models.evaluation.elpv import find_elpv
 
 EXAMPLES_DIR: Final = Path(__file__).resolve().parents[2] / "assets" / "examples"
 # Read from the installed package, never copied into this project; the labels are what a person sees there.
@@ -32,11 +34,10 @@ def find_examples() -> tuple[Example, ...]:
 
 def elpv_folder() -> Path | None:
     """The folder of elpv's pictures, or None where the package is not installed."""
-    spec = find_spec("elpv_dataset")
-    if spec is None or not spec.submodule_search_locations:
+    try:
+        return find_elpv() / "images"
+    except DataError:
         return None
-    folder = Path(next(iter(spec.submodule_search_locations))) / "data" / "images"
-    return folder if folder.is_dir() else None
 
 
 def _elpv_examples() -> tuple[Example, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,7 @@ class Stage:
     image_px: int
     steps: int
     batch_size: int
+    trains_tokens: bool = True  # False: no gradient goes through the backbone, so a step costs about half
     first_step: int = 0  # counted over the whole training; keys the data
 
 
@@ -85,6 +86,8 @@ class Trainer:
             if done < stage.steps:
                 if previous is not None and done == 0:
                     self._resize_positions(previous.image_px, stage.image_px)
+                for token in self.tokens:
+                    token.requires_grad_(stage.trains_tokens)
                 for images, masks in source(stage, done):
                     yield StepReport(self.step + 1, self.take_step(images, masks))
             previous = stage
@@ -99,7 +102,8 @@ class Trainer:
         losses = visualad_losses(output, masks)
         losses.total.backward()
         for token in self.tokens:
-            nn.utils.clip_grad_norm_(token, self.settings.token_gradient_norm)
+            if token.grad is not None:
+                nn.utils.clip_grad_norm_(token, self.settings.token_gradient_norm)
         self.optimiser.step()
         self.step += 1
         self._average()
@@ -166,9 +170,7 @@ def number_stages(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     numbered: list[Stage] = []
     first = 0
     for stage in stages:
-        numbered.append(
-            Stage(image_px=stage.image_px, steps=stage.steps, batch_size=stage.batch_size, first_step=first)
-        )
+        numbered.append(replace(stage, first_step=first))
         first += stage.steps
     return tuple(numbered)
 

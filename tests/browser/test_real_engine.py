@@ -29,7 +29,7 @@ def engine() -> Engine:
     where = AppConfig.from_environment().location()
     status = preset_status(PRESETS[DEFAULT_PRESET], where)
     if not status.ready:
-        pytest.skip(f"the default preset has no weights here: {status.how_to_get}")
+        pytest.fail(f"the default preset has no weights here: {status.how_to_get}")
     return Engine(where, "cpu")
 
 

@@ -37,7 +37,7 @@ def test_a_run_leaves_a_head_with_thresholds_its_settings_and_a_log(tmp_path: Pa
     assert model.layers == (2, 4)
     assert model.calibration is not None
     assert model.calibration.normal_maps.shape == (3, 2, 5, 5)
-    assert weights.read_head(out).config["training"]["stages"] == [[70, 3, 2]]
+    assert weights.read_head(out).config["training"]["stages"] == [[70, 3, 2, "all"]]
     rows = list(csv.DictReader(out.with_suffix(".csv").open()))
     assert [row["step"] for row in rows] == ["1", "2", "3"]
     assert float(rows[0]["total"]) == pytest.approx(reports[0].losses["total"], abs=1e-4)
@@ -66,5 +66,6 @@ def test_the_state_of_a_run_with_other_settings_is_refused(tmp_path: Path) -> No
 def test_a_stage_is_read_from_three_numbers() -> None:
     preset = get_preset(PRESET)
     assert parse_stage("252x2000x8", preset) == Stage(image_px=252, steps=2000, batch_size=8)
+    assert not parse_stage("392x300x8f", preset).trains_tokens
     with pytest.raises(DataError, match="write side x steps x batch size"):
         parse_stage("252x2000", preset)

@@ -60,6 +60,18 @@ def test_training_changes_every_part_of_the_head_and_leaves_the_backbone_bit_ide
     assert unchanged == []
 
 
+def test_a_stage_with_frozen_tokens_trains_everything_else() -> None:
+    torch.manual_seed(3)
+    model = VisualAD(build_tiny_backbone(), VisualADConfig(layers=(2, 4)))
+    stage = Stage(image_px=28, steps=2, batch_size=2, trains_tokens=False)
+    trainer = Trainer(model, (stage,), Optimisation())
+    head = {name: value.clone() for name, value in model.head.state_dict().items()}
+    for _ in trainer.run(random_batches):
+        pass
+    unchanged = {name for name, value in trainer.trained_head().items() if torch.equal(value, head[name])}
+    assert unchanged == {"anomaly_token", "normal_token"}
+
+
 def test_the_moving_average_is_the_hand_worked_mean_of_the_first_step() -> None:
     trainer = tiny_trainer(average_decay=0.9)
     before = trainer.model.head.anomaly_token.detach().clone()
