@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from models.errors import PictureError
 
@@ -25,12 +27,13 @@ def uploaded_path(payload: dict[str, Any] | None) -> str | None:
     """The path of the untouched file in what a picture input sends, or None when it is empty.
 
     Raises:
-        PictureError: no file came with it.
+        PictureError: no uploaded file came with it.
     """
     if payload is None:
         return None
     path = payload.get("path")
-    if not isinstance(path, str):
+    # Gradio checks only payloads that are marked as files; without the mark a caller could name any path of the server.
+    if not isinstance(path, str) or not Path(path).resolve().is_relative_to(Path(get_upload_folder()).resolve()):
         raise PictureError("The picture did not arrive as a file; upload it again.")
     return path
 
