@@ -86,9 +86,12 @@ $(call stamp,requirements-examples): $(call stamp,requirements-dev)
 
 $(call stamp,requirements-weights): | $(call stamp,requirements)
 
+# As find_chromium of app/commands/screenshot.py looks for them; one is enough.
+CHROMIUMS := chromium chromium-browser google-chrome
+
 chromium:
 ifneq ($(BROWSER),no)
-	@command -v chromium >/dev/null || { \
+	@command -v $(CHROMIUMS) >/dev/null || { \
 		if [ "$$(id -u)" = 0 ]; then as_root=; else as_root="sudo"; fi; \
 		if command -v apt-get >/dev/null && { [ -z "$$as_root" ] || command -v sudo >/dev/null; }; then \
 			echo "Installing Chromium for the browser tests (100 MB, a minute) ..."; \
@@ -96,8 +99,8 @@ ifneq ($(BROWSER),no)
 			DEBIAN_FRONTEND=noninteractive $$as_root apt-get -qq install -y --no-install-recommends \
 				chromium fonts-liberation >/dev/null; \
 		fi; \
-		command -v chromium >/dev/null || { \
-			echo "The browser tests need a command chromium, and it could not be installed here;" \
+		command -v $(CHROMIUMS) >/dev/null || { \
+			echo "The browser tests need Chromium or Chrome, and it could not be installed here;" \
 				"install it, or leave those tests out: make test BROWSER=no"; exit 1; }; \
 	}
 endif

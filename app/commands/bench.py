@@ -10,8 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.commands.evaluate import positive
-from app.commands.options import add_engine_options, config_from
+from app.commands.options import add_engine_options, config_from, positive
 from app.config import resolve_device
 from models.registry import DEFAULT_PRESET
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.commands.options import add_engine_options, config_from, parse_layers
+from app.commands.options import add_engine_options, config_from, not_negative, parse_layers, positive
 from app.config import resolve_device
 from models.config import InspectionConfig
 from models.errors import DataError, ExpectedError
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     synthetic = data.add_parser("synthetic", help="held-out synthetic pictures, made on the fly")
     _add_common(synthetic)
     synthetic.add_argument("--count", type=positive, default=200, help="pictures (default: %(default)s)")
-    synthetic.add_argument("--seed", type=int, default=0, help="of the first picture (default: %(default)s)")
+    synthetic.add_argument("--seed", type=not_negative, default=0, help="of the first picture (default: %(default)s)")
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -55,14 +55,6 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the JSON to a file too")
     add_engine_options(parser)
-
-
-def positive(text: str) -> int:
-    """Read a whole number of 1 or more, for argparse."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more, got {number}")
-    return number
 
 
 def run(args: argparse.Namespace) -> int:

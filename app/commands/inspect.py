@@ -120,15 +120,20 @@ class Table:
 
     def row(self, record: Record) -> str:
         """One picture, or what was wrong with it."""
-        path = os.fsencode(str(record["path"])).decode(errors="replace")  # a file's name may be no valid text
+        path = _printable(str(record["path"]))
         if "error" in record:
-            return f"{path:<{self._width}}  error: {record['error']}"
+            return f"{path:<{self._width}}  error: {_printable(str(record['error']))}"
         threshold = "-" if record["threshold"] is None else f"{record['threshold']:.4f}"
         size_hw = record["size_hw"]
         assert isinstance(size_hw, list)
         size = f"{size_hw[1]} x {size_hw[0]}"
         numbers = f"{record['image_score']:>8.4f}  {threshold:>9}  {record['verdict']:<12}  {size:>13}"
         return f"{path:<{self._width}}  {numbers}  {record['seconds']:>7.2f}"
+
+
+def _printable(text: str) -> str:
+    """Text that any terminal takes: a file's name may be no valid text."""
+    return os.fsencode(text).decode(errors="replace")
 
 
 def _pictures(given: Sequence[Path]) -> list[Path]:

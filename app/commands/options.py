@@ -21,6 +21,22 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def positive(text: str) -> int:
+    """Read a whole number of 1 or more, for argparse."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, got {number}")
+    return number
+
+
+def not_negative(text: str) -> int:
+    """Read a whole number of 0 or more, for argparse."""
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"must be 0 or more, got {number}")
+    return number
+
+
 def config_from(args: argparse.Namespace) -> AppConfig:
     """The environment's settings with the options of `add_engine_options` over them.
 

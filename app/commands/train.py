@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.commands.options import not_negative, positive
 from app.config import AppConfig
 from models.errors import DataError
 from models.registry import DEFAULT_PRESET, Preset, get_backbone_spec, get_preset
@@ -30,9 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--module-rate", type=float, default=1e-3, help="learning rate of everything else")
     parser.add_argument("--average-decay", type=float, default=0.995, help="of the weights' moving average; 0: none")
     parser.add_argument("--bf16", action="store_true", help="run the forward pass in bfloat16")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=1, help="processes that make pictures")
-    parser.add_argument("--threads", type=int, help="threads of torch (default: torch's choice)")
+    parser.add_argument("--seed", type=not_negative, default=0, help="of weights and pictures (default: %(default)s)")
+    parser.add_argument("--workers", type=not_negative, default=1, help="processes that make pictures; 0: this one")
+    parser.add_argument("--threads", type=positive, help="threads of torch (default: torch's choice)")
 
 
 def run(args: argparse.Namespace) -> int:

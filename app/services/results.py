@@ -6,7 +6,6 @@ Every file is written beside its place first and then moved there whole.
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from PIL import Image
 
 from app.services.inspection import Inspection
 from app.services.rendering import DEFAULT_LOOK, Look, overlay_image
+from app.services.scores import top_fraction_count
 
 JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
 
@@ -100,7 +100,7 @@ def detailed_record(inspection: Inspection) -> dict[str, JsonValue]:
         "settings": {
             "layers": list(inspection.layers),
             "top_k": inspection.settings.top_k,
-            "top_k_pixels": math.ceil(inspection.settings.top_k * inspection.anomaly_map.size),
+            "top_k_pixels": top_fraction_count(inspection.anomaly_map.size, inspection.settings.top_k),
             "blur_sigma": inspection.settings.blur_sigma,
             "threshold_set_by_hand": inspection.settings.threshold is not None,
         },

@@ -139,6 +139,7 @@ def normal_maps(model: VisualAD, preset: str, image_px: int) -> Tensor:
 
 
 def _log(path: Path, report: StepReport) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     is_new = not path.exists()
     with path.open("a", newline="") as file:
         writer = csv.writer(file)

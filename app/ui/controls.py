@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -83,7 +84,7 @@ def build_controls() -> ControlComponents:
     """Put the controls where the caller's layout is."""
     preset = PRESETS[DEFAULT_PRESET]
     layers = gr.CheckboxGroup(
-        choices=layer_choices(DEFAULT_PRESET),
+        choices=layer_choices(preset.layers),
         value=list(preset.layers),
         label="Layers",
         info="early = fine texture, late = parts and objects; their maps are added",
@@ -123,7 +124,7 @@ def build_controls() -> ControlComponents:
         step=0.5,
         label="Smoothing (px)",
         elem_id="smoothing",
-        info=f"Gaussian sigma at the model's {preset.image_size} px; 0 = off",
+        info="Gaussian sigma in pixels of the model's input; 0 = off",
         buttons=["reset"],
     )
     style = gr.Radio([HEATMAP, OUTLINE], value=HEATMAP, label="Overlay", elem_id="style")
@@ -139,9 +140,9 @@ def build_controls() -> ControlComponents:
     )
 
 
-def layer_choices(preset: str) -> list[tuple[str, int]]:
-    """The preset's layers as entries of the checkbox group."""
-    return [(str(layer), layer) for layer in PRESETS[preset].layers]
+def layer_choices(layers: Sequence[int]) -> list[tuple[str, int]]:
+    """Layers as entries of the checkbox group."""
+    return [(str(layer), layer) for layer in layers]
 
 
 def threshold_update(inspection: Inspection) -> Any:

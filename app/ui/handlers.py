@@ -17,7 +17,7 @@ from app.ui.presets import first_ready, picker_value
 from app.ui.scratch import Scratch
 from app.ui.session import PictureShelf, Session, ShelvedPicture
 from models.errors import PictureError, WeightsError
-from models.registry import PRESETS, get_preset
+from models.registry import DEFAULT_PRESET, PRESETS, get_preset
 
 
 class Shown(NamedTuple):
@@ -81,8 +81,14 @@ class Desk:
         if not status.ready:
             raise WeightsError(f"{preset.title} has no weights here: {status.how_to_get}")
         chosen = replace(session, preset=name, threshold=None)
-        layers = gr.update(choices=layer_choices(name), value=list(preset.layers))
-        return chosen, picker_value(statuses, name), layers, preset.blur_sigma
+        loaded = self.engine.status.layers if name == DEFAULT_PRESET else ()
+        layers = list(loaded or preset.layers)
+        return (
+            chosen,
+            picker_value(statuses, name),
+            gr.update(choices=layer_choices(layers), value=layers),
+            preset.blur_sigma,
+        )
 
     def choose_method(self, method: str, session: Session) -> tuple[Session, Any, Any, Any]:
         """Take another method with the first of its backbones that has weights.

@@ -8,6 +8,7 @@ import gradio as gr
 
 from app.ui.api import build_api
 from app.ui.components import masthead
+from app.ui.controls import layer_choices
 from app.ui.engine import Engine
 from app.ui.handlers import Desk
 from app.ui.inspect_tab import InspectTab, build_inspect_tab
@@ -47,7 +48,7 @@ def _show_engine_status(page: gr.Blocks, engine: Engine, header: gr.HTML, tab: I
         status = engine.status
         layers: Any = gr.skip()
         if status.layers and status.layers != PRESETS[DEFAULT_PRESET].layers:
-            layers = gr.update(choices=[(str(layer), layer) for layer in status.layers], value=list(status.layers))
+            layers = gr.update(choices=layer_choices(status.layers), value=list(status.layers))
         return status.value(), gr.Timer(active=not status.settled), layers
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}

@@ -33,6 +33,16 @@ class Scratch:
                 shutil.rmtree(self._folders.popleft(), ignore_errors=True)
         return made
 
+    def renew(self, path: str) -> bool:
+        """Keep a file as if it were written now; False if it has been removed."""
+        folder = Path(path).parent
+        with self._lock:
+            if folder not in self._folders:
+                return False
+            self._folders.remove(folder)
+            self._folders.append(folder)
+        return True
+
     def png(self, pixels: NDArray[np.uint8], name: str) -> str:
         """Write a picture for the page.
 

@@ -52,12 +52,15 @@ class ShelvedPicture:
 
 
 class PictureShelf:
-    """Pictures by digest; the least recently used are dropped and read again when they are wanted."""
+    """Pictures by digest and name; the least recently used are dropped and read again when they are wanted.
+
+    The name is part of the key because results carry it: two visitors may call one picture differently.
+    """
 
     def __init__(self, scratch: Scratch) -> None:
         """Make an empty shelf whose previews go to `scratch`."""
         self._scratch = scratch
-        self._kept: BoundedCache[str, ShelvedPicture] = BoundedCache(
+        self._kept: BoundedCache[tuple[str, str], ShelvedPicture] = BoundedCache(
             _SHELF_BYTES, lambda shelved: shelved.picture.rgb.nbytes + shelved.preview.nbytes
         )
 
@@ -68,7 +71,7 @@ class PictureShelf:
             PictureError: it cannot be read as a picture.
         """
         picture = load_picture(Path(path))
-        self._kept.put(picture.digest, self._prepare(picture))
+        self._kept.put((picture.digest, picture.name), self._prepare(picture))
         return PictureRef(path=path, name=picture.name, digest=picture.digest)
 
     def get(self, ref: PictureRef) -> ShelvedPicture:
@@ -77,8 +80,8 @@ class PictureShelf:
         Raises:
             PictureError: it was dropped and its file is gone or has changed.
         """
-        kept = self._kept.get(ref.digest)
-        if kept is not None and Path(kept.preview_path).exists():
+        kept = self._kept.get((ref.digest, ref.name))
+        if kept is not None and self._scratch.renew(kept.preview_path):
             return kept
         if not Path(ref.path).is_file():
             raise PictureError(f"{ref.name} is no longer kept on the server; choose the picture again.")
@@ -86,7 +89,7 @@ class PictureShelf:
         if picture.digest != ref.digest:
             raise PictureError(f"{ref.name} has changed on the server; choose the picture again.")
         shelved = self._prepare(picture)
-        self._kept.put(ref.digest, shelved)
+        self._kept.put((ref.digest, ref.name), shelved)
         return shelved
 
     def _prepare(self, picture: Picture) -> ShelvedPicture:

@@ -42,7 +42,7 @@ def test_the_train_command_writes_a_head(
 ) -> None:
     monkeypatch.setattr(loading, "load_backbone", lambda *_, **__: (build_tiny_backbone(image_px=70), "the test"))
     monkeypatch.setattr("app.services.training.CALIBRATION_PICTURES", 2)
-    out = tmp_path / "head.safetensors"
+    out = tmp_path / "new" / "head.safetensors"
     options = ["--stages", "70x1x2,98x1x2", "--layers", "2,4", "--workers", "0"]
     assert cli.main(["train", "--out", str(out), *options]) == 0
     assert capsys.readouterr().out == f"wrote {out}\n"
@@ -63,4 +63,20 @@ def test_settings_that_cannot_be_trained_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], sentence: str
 ) -> None:
     assert cli.main(["train", "--out", str(tmp_path / "head.safetensors"), *options]) == 2
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["train", "--out", "head.safetensors", "--seed", "-1"], "--seed: must be 0 or more, got -1"),
+        (["train", "--out", "head.safetensors", "--threads", "0"], "--threads: must be 1 or more, got 0"),
+        (["evaluate", "synthetic", "--seed", "-1"], "--seed: must be 0 or more, got -1"),
+    ],
+)
+def test_a_number_below_its_range_is_refused(
+    options: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(options)
     assert sentence in capsys.readouterr().err

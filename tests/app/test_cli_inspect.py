@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -104,6 +105,19 @@ def test_a_bad_file_is_a_line_and_the_run_goes_on(tmp_path: Path, capsys: pytest
     assert first == {"path": str(bad), "error": "bad.png is empty (0 bytes); copy it again."}
     assert second["error"].startswith("There is no file")
     assert third["image_score"] == pytest.approx(0.75)
+
+
+def test_a_bad_file_whose_name_is_no_valid_text_is_a_line_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / os.fsdecode(b"\xff.png")
+    try:
+        bad.write_bytes(b"")
+    except OSError:
+        pytest.skip("this file system takes valid names only")
+
+    assert inspect(bad) == 1
+    assert "error: \N{REPLACEMENT CHARACTER}.png is empty" in capsys.readouterr().out
 
 
 def test_the_table_has_a_header_and_a_row_for_each_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,11 +32,3 @@ def test_a_larger_share_of_pixels_lowers_the_threshold_where_maps_are_uneven() -
     assert few.anomalous == pytest.approx(1.0)  # the corner's own pixel of the 8 x 8
     # The corner's bilinear weights along an axis of 8 add up to 1 + 0.75 + 0.25, so 2 * 2 of 64 pixels.
     assert all_pixels.anomalous == pytest.approx(4 / 64)
-
-
-@pytest.mark.parametrize(
-    ("score", "verdict"), [(0.5, "normal"), (0.90, "suspicious"), (0.979, "suspicious"), (0.99, "anomalous")]
-)
-def test_the_verdict_changes_at_the_thresholds(score: float, verdict: str) -> None:
-    thresholds = constant_normals().thresholds((3,), top_k=0.01, blur_sigma=0.0)
-    assert thresholds.verdict(score) == verdict

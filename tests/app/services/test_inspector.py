@@ -10,7 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from app.services.inspection import judge
 from app.services.scores import top_fraction_count
+from models.calibration import Thresholds
 from models.config import InspectionConfig
 from models.errors import DataError
 from models.registry import DEFAULT_PRESET
@@ -66,6 +68,14 @@ def test_without_calibration_there_is_no_verdict_until_a_threshold_is_set_by_han
     assert inspector.inspect(spotted_picture(), DEFAULT_PRESET, SHARP).verdict == "uncalibrated"
     assert inspector.inspect(spotted_picture(), DEFAULT_PRESET, by_hand).verdict == "anomalous"
     assert inspector.inspect(white_picture(), DEFAULT_PRESET, by_hand).verdict == "normal"
+
+
+@pytest.mark.parametrize(
+    ("score", "verdict"),
+    [(0.5, "normal"), (0.90, "suspicious"), (0.979, "suspicious"), (0.98, "anomalous"), (0.99, "anomalous")],
+)
+def test_the_verdict_changes_at_the_thresholds(score: float, verdict: str) -> None:
+    assert judge(score, 0.98, Thresholds(0.90, 0.98, 0.50, 0.98)) == verdict
 
 
 def test_a_threshold_above_the_score_leaves_it_suspicious_by_calibration() -> None:

@@ -18,6 +18,8 @@ from app.ui.handlers import Desk, Shown
 from app.ui.scratch import Scratch
 from app.ui.session import PictureShelf, Session
 from models.errors import DataError, PictureError, UnknownModelError, WeightsError
+from models.registry import DEFAULT_PRESET
+from models.weights import PresetStatus
 from tests.app.fakes import FakeModel, loader, nowhere
 
 VALUES: tuple[Any, ...] = ([3, 6, 9, 12], 1.0, 4.0, HEATMAP, 65, "inferno")
@@ -123,6 +125,23 @@ def test_a_picture_that_was_dropped_and_whose_file_is_gone_is_asked_for_again(sp
         desk_with(FakeModel()).redraw(session, *VALUES)
 
 
+def test_the_picture_stays_on_the_page_however_often_a_slider_moves(spot: str) -> None:
+    desk = desk_with(FakeModel())
+    session = shown(desk.open_picture(spot, Session(), *VALUES)).session
+    for _ in range(30):  # two new files each: more than are kept
+        assert Path(shown(desk.redraw(session, *VALUES)).compare[0]).exists()
+
+
+def test_one_picture_under_two_names_keeps_each_visitors_own(spot: str, tmp_path: Path) -> None:
+    same = tmp_path / "other.png"
+    same.write_bytes(Path(spot).read_bytes())
+    desk = desk_with(FakeModel())
+    first = shown(desk.open_picture(spot, Session(), *VALUES)).session
+    second = shown(desk.open_picture(str(same), Session(), *VALUES)).session
+    names = [desk.inspection(session, VALUES)[0].picture.name for session in (first, second)]
+    assert names == ["spot.png", "other.png"]
+
+
 def test_clearing_the_input_empties_the_page(spot: str) -> None:
     desk = desk_with(FakeModel())
     session = shown(desk.open_picture(spot, Session(), *VALUES)).session
@@ -137,6 +156,19 @@ def test_a_preset_without_weights_cannot_be_chosen_from_outside_either() -> None
         desk.choose_preset("visualad-clip-large", Session())
     with pytest.raises(UnknownModelError, match="There is no model 'nonsense'"):
         desk.choose_preset("nonsense", Session())
+
+
+def test_choosing_the_first_preset_again_offers_the_layers_of_the_head_that_was_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ready = PresetStatus(
+        preset=DEFAULT_PRESET, ready=True, backbone_source="", head_source="", size_bytes=0, licence="", how_to_get=""
+    )
+    desk = desk_with(FakeModel(layers=(2, 5)))
+    monkeypatch.setattr(desk.engine.inspector, "statuses", lambda: (ready,))
+    desk.engine.warm_up().join(timeout=10)
+    layers = desk.choose_preset(DEFAULT_PRESET, Session())[2]
+    assert (layers["choices"], layers["value"]) == ([("2", 2), ("5", 5)], [2, 5])
 
 
 def test_a_download_before_any_result_says_what_to_do() -> None:
