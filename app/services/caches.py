@@ -40,6 +40,8 @@ class BoundedCache(Generic[Key, Value]):
         with self._lock:
             if key in self._values:
                 self._held_bytes -= self._size_of(self._values.pop(key))
+            if self._size_of(value) > self._limit_bytes:
+                return
             self._values[key] = value
             self._held_bytes += self._size_of(value)
             while self._held_bytes > self._limit_bytes:

@@ -128,7 +128,7 @@ def resized(model: LoadedModel, image_size: int | None) -> LoadedModel:
     largest = int(MAX_PATCHES**0.5) * patch_px
     if image_size % patch_px or not 2 * patch_px <= image_size <= largest:
         raise DataError(f"The image size {image_size} does not fit; take a multiple of {patch_px} up to {largest}.")
-    return replace(model, image_size=image_size)
+    return replace(model, image_size=image_size, method=model.method.at_size(model.image_size, image_size))
 
 
 def chosen_layers(settings: InspectionConfig, available: tuple[int, ...]) -> tuple[int, ...]:

@@ -120,6 +120,7 @@ def detailed_record(inspection: Inspection) -> dict[str, JsonValue]:
                 "peak": region.peak,
                 "peak_xy": list(region.peak_xy),
                 "box_xyxy": list(region.box_xyxy),
+                "contour_xy": region.contour.round(1).tolist(),
             }
             for region in inspection.regions
         ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import platform
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -48,6 +49,7 @@ class TrainingRun:
             "layers": list(self.layers),
             "seed": self.seed,
             "photographs": len(self.photographs),
+            "photographs_sha256": hashlib.sha256("\n".join(p.name for p in self.photographs).encode()).hexdigest(),
         }
 
 
@@ -78,6 +80,7 @@ def train(run: TrainingRun, where: WeightsLocation, out: Path, *, threads: int |
     progress = out.with_suffix(".progress.pt")
     if progress.is_file():
         load_progress(progress, trainer, run.description())
+    _cut_log(out.with_suffix(".csv"), trainer.step)
     spec = get_backbone_spec(get_preset(run.preset).backbone)
     world = World(split="train", photographs=run.photographs)
     source = SyntheticBatches(world=world, spec=spec, seed=run.seed, workers=run.workers)
@@ -138,9 +141,16 @@ def normal_maps(model: VisualAD, preset: str, image_px: int) -> Tensor:
     return torch.cat(maps)
 
 
+def _cut_log(path: Path, steps: int) -> None:
+    """Take out what was logged after the last saved step: it is about to be done again."""
+    if path.is_file():
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(lines[: steps + 1]) if steps else "")
+
+
 def _log(path: Path, report: StepReport) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    is_new = not path.exists()
+    is_new = not path.is_file() or path.stat().st_size == 0
     with path.open("a", newline="") as file:
         writer = csv.writer(file)
         if is_new:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple
+from uuid import uuid4
 
 import gradio as gr
 
@@ -15,9 +17,11 @@ from app.ui.controls import Controls, layer_choices, threshold_update
 from app.ui.engine import Engine
 from app.ui.presets import first_ready, picker_value
 from app.ui.scratch import Scratch
-from app.ui.session import PictureShelf, Session, ShelvedPicture
+from app.ui.session import PictureRef, PictureShelf, Session, ShelvedPicture
 from models.errors import PictureError, WeightsError
 from models.registry import DEFAULT_PRESET, PRESETS, get_preset
+
+_PAGES_KEPT: Final = 10_000
 
 
 class Shown(NamedTuple):
@@ -42,12 +46,17 @@ class Desk:
     engine: Engine
     shelf: PictureShelf
     scratch: Scratch
+    newest: OrderedDict[str, PictureRef] = field(default_factory=OrderedDict)  # of each page, by `Session.page`
 
     def open_picture(self, path: str | None, session: Session, *values: Any) -> tuple[Any, ...]:
         """A picture was uploaded, pasted, photographed or picked: inspect it at once."""
         if path is None:
             return nothing_shown(session)
-        opened = replace(session, picture=self.shelf.open(path))
+        opened = replace(session, page=session.page or uuid4().hex, picture=self.shelf.open(path))
+        assert opened.picture is not None
+        self.newest[opened.page] = opened.picture
+        while len(self.newest) > _PAGES_KEPT:
+            self.newest.popitem(last=False)
         return self.redraw(opened, *values)
 
     def redraw(self, session: Session, *values: Any) -> tuple[Any, ...]:
@@ -58,6 +67,8 @@ class Desk:
         shelved = self.shelf.get(session.picture)
         settings = controls.settings(session.threshold)
         inspection = self.engine.inspector.inspect(shelved.picture, session.preset, settings)
+        if self.newest.get(session.page, session.picture) != session.picture:
+            return (gr.skip(),) * len(Shown._fields)  # another picture was opened meanwhile
         return self._show(inspection, controls, shelved, session)
 
     def set_threshold(self, threshold: float, session: Session, *values: Any) -> tuple[Any, ...]:

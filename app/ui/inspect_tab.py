@@ -144,6 +144,14 @@ def _connect_picture(tab: InspectTab, desk: Desk, examples: Sequence[Example]) -
         show_progress="hidden",
         api_visibility="private",
     )
+    # A setting that was changed while the picture was on its way was read too early.
+    arrived.success(
+        shows_errors(desk.redraw),
+        [tab.session, *tab.controls.inputs()],
+        tab.outputs(),
+        show_progress="hidden",
+        **_redraw_event(),
+    )
     arrived.failure(desk.shown_picture, tab.session, tab.picture, show_progress="hidden", api_visibility="private")
 
     def pick(index: int, progress: gr.Progress = _PROGRESS, *values: Any) -> Any:

@@ -36,6 +36,7 @@ class PictureRef:
 class Session:
     """One visitor's choices that are not the value of a control."""
 
+    page: str = ""  # which page this is, known from its first picture on
     preset: str = DEFAULT_PRESET
     picture: PictureRef | None = None
     threshold: float | None = None  # set by hand, in units of the fused map; None = calibrated

@@ -9,6 +9,7 @@ import math
 from typing import Final
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 MAX_PATCHES: Final = 1536  # rows of the position table; 1,369 are used at 518 px
@@ -57,3 +58,17 @@ class SpatialAwareCrossAttention(nn.Module):
         mix = (self.gate(token).unsqueeze(-1) * gathered).sum(dim=1)
         refined: Tensor = token + self.res_scale * self.output_dropout(self.out_proj(mix))
         return refined
+
+
+@torch.no_grad()
+def resize_position_table(table: Tensor, from_side: int, to_side: int) -> None:
+    """Carry a position table from one square patch grid to another, bilinearly and in place.
+
+    Args:
+        table: (1, rows, d); its first `from_side` squared rows belong to the grid.
+        from_side: patches along a side until now.
+        to_side: patches along a side from now on.
+    """
+    grid = table[:, : from_side**2].unflatten(1, (from_side, from_side)).permute(0, 3, 1, 2)
+    resized = F.interpolate(grid, size=(to_side, to_side), mode="bilinear", align_corners=False)
+    table[:, : to_side**2] = resized.flatten(2).transpose(1, 2)

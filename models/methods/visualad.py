@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from models.backbones import Backbone
 from models.methods.saf import SelfAlignment
-from models.methods.sca import SpatialAwareCrossAttention
+from models.methods.sca import SpatialAwareCrossAttention, resize_position_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +114,21 @@ class VisualAD(nn.Module):
         with torch.inference_mode():
             output: VisualADOutput = self(images)
             return output.layer_maps.float()
+
+    def at_size(self, from_px: int, to_px: int) -> VisualAD:
+        """The same model for another input size; only SCA's position tables differ, the backbone is shared.
+
+        Args:
+            from_px: side of the square input that the tables belong to.
+            to_px: side of the square input wanted.
+        """
+        other = VisualAD(self.backbone, self.head.config)
+        other.head.load_state_dict(self.head.state_dict())
+        patch_px = self.backbone.patch_px
+        for attention in other.head.cross_attention.values():
+            assert isinstance(attention, SpatialAwareCrossAttention)
+            resize_position_table(attention.pos_encoding, from_px // patch_px, to_px // patch_px)
+        return other.to(self.head.anomaly_token.device).train(self.training)
 
     def _tokens_in(self) -> Tensor:
         tokens = torch.stack([self.head.anomaly_token, self.head.normal_token])

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from models.methods.sca import resize_position_table
 from models.methods.visualad import VisualAD
 from models.training.losses import Losses, visualad_losses
 
@@ -160,7 +161,7 @@ class Trainer:
         names = [name for name in self.averages if name.endswith("pos_encoding")]
         live = dict(self.model.head.named_parameters())
         for table in (*(self.averages[name] for name in names), *(live[name] for name in names)):
-            resize_table(table, from_px // patch_px, to_px // patch_px)
+            resize_position_table(table, from_px // patch_px, to_px // patch_px)
         for name in names:  # Adam's moments belong to the old rows
             self.optimiser.state.pop(live[name], None)
 
@@ -173,13 +174,6 @@ def number_stages(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
         numbered.append(replace(stage, first_step=first))
         first += stage.steps
     return tuple(numbered)
-
-
-def resize_table(table: Tensor, from_side: int, to_side: int) -> None:
-    """Resize the square grid in a position table's first rows bilinearly, in place; (1, rows, d)."""
-    grid = table[:, : from_side**2].unflatten(1, (from_side, from_side)).permute(0, 3, 1, 2)
-    resized = nn.functional.interpolate(grid, size=(to_side, to_side), mode="bilinear", align_corners=False)
-    table[:, : to_side**2] = resized.flatten(2).transpose(1, 2)
 
 
 def cosine_share(step: int, total_steps: int, final_share: float) -> float:

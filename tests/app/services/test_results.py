@@ -64,6 +64,7 @@ def test_the_detailed_record_says_how_the_score_came_about(inspection: Inspectio
     }
     assert record["calibration"]["anomalous"] == pytest.approx(0.8)
     assert record["regions"][0]["area_px"] == inspection.regions[0].area_px
+    assert len(record["regions"][0]["contour_xy"]) == len(inspection.regions[0].contour)
     assert record["anomalous_pixels"] == int(inspection.pred_mask.sum())
 
 

@@ -46,13 +46,15 @@ def test_a_run_leaves_a_head_with_thresholds_its_settings_and_a_log(tmp_path: Pa
 def test_a_stopped_run_goes_on_and_ends_with_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.services.training._SAVE_EVERY_STEPS", 2)
     where = WeightsLocation(weights_dir=tmp_path)
-    list(train(tiny_run(), where, tmp_path / "whole.safetensors"))
-    for report in train(tiny_run(), where, tmp_path / "stopped.safetensors"):
-        if report.step == 2:
-            break
+    list(train(tiny_run(steps=5), where, tmp_path / "whole.safetensors"))
+    for report in train(tiny_run(steps=5), where, tmp_path / "stopped.safetensors"):
+        if report.step == 3:
+            break  # the state of step 2 is the last one saved
     torch.manual_seed(99)  # whatever another process would have had
-    rest = [report.step for report in train(tiny_run(), where, tmp_path / "stopped.safetensors")]
-    assert rest == [3]
+    rest = [report.step for report in train(tiny_run(steps=5), where, tmp_path / "stopped.safetensors")]
+    assert rest == [3, 4, 5]
+    rows = list(csv.DictReader((tmp_path / "stopped.csv").open()))
+    assert [row["step"] for row in rows] == ["1", "2", "3", "4", "5"]
     assert (tmp_path / "stopped.safetensors").read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
 
 

@@ -65,6 +65,19 @@ def test_moving_sliders_never_runs_the_model_again(spot: str) -> None:
     assert model.calls == 1
 
 
+def test_a_redraw_of_the_last_picture_does_not_push_out_the_new_one(spot: str, tmp_path: Path) -> None:
+    desk = desk_with(FakeModel())
+    first = shown(desk.open_picture(spot, Session(), *VALUES)).session
+    other = tmp_path / "white.png"
+    Image.new("RGB", (64, 64), "white").save(other)
+    second = shown(desk.open_picture(str(other), first, *VALUES)).session
+
+    late = desk.redraw(first, *VALUES)
+
+    assert late == (gr.skip(),) * len(Shown._fields)
+    assert Path(shown(desk.redraw(second, *VALUES)).compare[1]).exists()
+
+
 CHANGES: dict[str, list[tuple[Any, ...]]] = {
     "top-k": [([3, 6, 9, 12], top_k, 4.0, HEATMAP, 65, "inferno") for top_k in (2.0, 3.0, 4.0, 5.0, 6.0)],
     "layers": [(layers, 1.0, 4.0, HEATMAP, 65, "inferno") for layers in ([3], [6], [9], [12], [3, 6])],

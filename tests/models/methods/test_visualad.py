@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from models.backbones.vit import build_tiny_backbone
-from models.methods.sca import SpatialAwareCrossAttention
+from models.methods.sca import SpatialAwareCrossAttention, resize_position_table
 from models.methods.visualad import VisualAD, VisualADConfig, VisualADHead
 
 
@@ -97,3 +97,24 @@ def test_train_positions_starts_from_the_class_tokens_position_and_gives_the_sam
 def test_more_patches_than_position_rows_are_refused() -> None:
     with pytest.raises(ValueError, match="at most 1536 patches"):
         SpatialAwareCrossAttention(8).gather(torch.zeros(1, 1537, 8))
+
+
+def test_a_position_table_keeps_its_values_where_the_grid_grows() -> None:
+    table = torch.zeros(1, 20, 1)
+    table[0, :4, 0] = torch.tensor([0.0, 4.0, 0.0, 4.0])  # 2 x 2, rising to the right
+    resize_position_table(table, 2, 4)
+    assert table[0, :16, 0].reshape(4, 4).tolist() == [[0.0, 1.0, 3.0, 4.0]] * 4
+    assert table[0, 16:].abs().sum() == 0
+
+
+def test_at_another_size_only_the_position_tables_change_and_the_backbone_is_shared() -> None:
+    torch.manual_seed(0)
+    model = VisualAD(build_tiny_backbone(), VisualADConfig(layers=(2, 4))).eval()
+    before = {name: value.clone() for name, value in model.head.state_dict().items()}
+    larger = model.at_size(56, 84)
+
+    assert larger.backbone is model.backbone
+    assert not larger.training
+    changed = {name for name, value in larger.head.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {f"cross_attention.layer_{layer}.pos_encoding" for layer in (2, 4)}
+    assert all(torch.equal(value, before[name]) for name, value in model.head.state_dict().items())

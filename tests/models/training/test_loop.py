@@ -6,7 +6,7 @@ import torch
 
 from models.backbones.vit import build_tiny_backbone
 from models.methods.visualad import VisualAD, VisualADConfig
-from models.training.loop import Batch, Optimisation, Stage, Trainer, cosine_share, resize_table
+from models.training.loop import Batch, Optimisation, Stage, Trainer, cosine_share
 
 STAGES = (Stage(image_px=28, steps=3, batch_size=2), Stage(image_px=42, steps=2, batch_size=2))
 
@@ -85,11 +85,3 @@ def test_the_rate_follows_half_a_cosine_down_to_its_final_share() -> None:
     assert cosine_share(0, 11, 0.1) == pytest.approx(1.0)
     assert cosine_share(5, 11, 0.1) == pytest.approx(0.55)
     assert cosine_share(10, 11, 0.1) == pytest.approx(0.1)
-
-
-def test_a_position_table_keeps_its_values_where_the_grid_grows() -> None:
-    table = torch.zeros(1, 20, 1)
-    table[0, :4, 0] = torch.tensor([0.0, 4.0, 0.0, 4.0])  # 2 x 2, rising to the right
-    resize_table(table, 2, 4)
-    assert table[0, :16, 0].reshape(4, 4).tolist() == [[0.0, 1.0, 3.0, 4.0]] * 4
-    assert table[0, 16:].abs().sum() == 0
