@@ -10,7 +10,7 @@ from dataclasses import dataclass
 class InspectionConfig:
     """How layer maps become a map, a score and a mask; hashable, so it can key a cache."""
 
-    layers: tuple[int, ...] | None = None  # counted from 1; None = every layer of the preset
+    layers: tuple[int, ...] | None = None  # counted from 1; None = the preset's default
     top_k: float = 0.01  # share of the pixels whose mean is the image score, in (0, 1]
     blur_sigma: float = 4.0  # pixels at the model's input size; 0 turns smoothing off
     threshold: float | None = None  # in units of the fused map; None = the calibrated one

@@ -20,7 +20,7 @@ from models.calibration import Calibration
 from models.errors import WeightsError
 from models.methods.visualad import VisualAD, VisualADConfig
 from models.preprocessing import to_input
-from models.registry import BackboneSpec, Preset, get_backbone_spec, get_preset
+from models.registry import BackboneSpec, Preset, default_layers, get_backbone_spec, get_preset
 from models.weights import Head, Report, WeightsLocation, fetch_backbone, find_backbone, head_path, read_head
 
 CALIBRATION_KEY: Final = "calibration.normal_maps"
@@ -42,6 +42,11 @@ class LoadedModel:
     device: str
     calibration: Calibration | None  # None: the head carries none, so there is no threshold
     method: VisualAD
+
+    @property
+    def default_layers(self) -> tuple[int, ...]:
+        """The layers whose maps are added unless the user chooses others."""
+        return default_layers(self.preset, self.layers)
 
     def layer_maps(self, rgb: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Run the backbone and the head on one picture: (H, W, 3) uint8 to (L, gh, gw) float32 in [-2, 2]."""

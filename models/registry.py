@@ -55,7 +55,8 @@ class Preset:
     method: str
     backbone: str  # key of BACKBONES
     image_size: int  # side of the square input in pixels
-    layers: tuple[int, ...]  # counted from 1
+    layers: tuple[int, ...]  # that have maps, counted from 1
+    default_layers: tuple[int, ...]  # whose maps are added unless the user chooses others
     top_k: float  # share of pixels
     blur_sigma: float  # pixels at image_size
     head_file: str | None  # in assets/heads; None where this project ships none
@@ -133,8 +134,9 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
                 title="VisualAD · DINOv2 ViT-S/14",
                 method="VisualAD",
                 backbone="dinov2-small",
-                image_size=518,
+                image_size=392,
                 layers=(6, 7, 9, 12),
+                default_layers=(6, 7, 9),
                 top_k=0.01,
                 blur_sigma=4.0,
                 head_file="visualad-dinov2-small.safetensors",
@@ -149,6 +151,7 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
                 backbone="dinov2-large",
                 image_size=518,
                 layers=(6, 12, 18, 24),
+                default_layers=(6, 12, 18, 24),
                 top_k=0.01,
                 blur_sigma=4.0,
                 head_file=None,
@@ -163,6 +166,7 @@ PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
                 backbone="clip-large",
                 image_size=518,
                 layers=(6, 12, 18, 24),
+                default_layers=(6, 12, 18, 24),
                 top_k=0.01,
                 blur_sigma=4.0,
                 head_file=None,
@@ -186,6 +190,11 @@ def get_preset(name: str) -> Preset:
     if name not in PRESETS:
         raise UnknownModelError(f"There is no model {name!r}; choose one of: {', '.join(PRESETS)}.")
     return PRESETS[name]
+
+
+def default_layers(preset: Preset, available: tuple[int, ...]) -> tuple[int, ...]:
+    """The preset's default layers, or all that a head has where it lacks one of those."""
+    return preset.default_layers if set(preset.default_layers) <= set(available) else available
 
 
 def get_backbone_spec(name: str) -> BackboneSpec:

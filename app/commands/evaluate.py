@@ -41,7 +41,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", type=Path, metavar="PATH", help="a head instead of the shipped one")
     parser.add_argument("--backbone-weights", type=Path, metavar="PATH", help="a backbone file")
     parser.add_argument("--image-size", type=positive, metavar="PX", help="side of the model's input")
-    parser.add_argument("--layers", help="comma-separated, counted from 1 (default: all)")
+    parser.add_argument("--layers", help="comma-separated, counted from 1 (default: the preset's)")
     parser.add_argument("--top-k", type=float, help="share of pixels in the score (default: the preset's)")
     parser.add_argument("--sigma", type=float, help="smoothing in pixels (default: the preset's)")
     parser.add_argument("--threads", type=positive, help="threads of torch (default: torch's choice)")

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", default=DEFAULT_PRESET, help="method and backbone (default: %(default)s)")
     parser.add_argument("--checkpoint", type=Path, metavar="PATH", help="a head to use instead of the shipped one")
     parser.add_argument("--backbone-weights", type=Path, metavar="PATH", help="a backbone file that goes first")
-    parser.add_argument("--layers", metavar="6,9,12", help="layers to use, counted from 1 (default: all)")
+    parser.add_argument("--layers", metavar="6,9,12", help="layers to use, counted from 1 (default: the preset's)")
     parser.add_argument("--top-k", type=float, help="share of pixels that the score averages (default: the preset's)")
     parser.add_argument("--sigma", type=float, help="smoothing in pixels at the model's size (default: the preset's)")
     parser.add_argument("--threshold", type=float, help="where anomalous begins (default: calibrated)")

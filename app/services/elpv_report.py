@@ -66,7 +66,7 @@ def evaluate_elpv(request: ElpvRequest, engine: Engine, track: Track = untracked
         checkpoint=maps.checkpoint if maps else "",
         backbone=maps.backbone if maps else "",
         image_size=image_size,
-        layers=chosen_layers(request.settings, maps.layers) if maps else (),
+        layers=chosen_layers(request.settings, maps.layers, maps.preset) if maps else (),
         top_k=request.settings.top_k,
         blur_sigma=request.settings.blur_sigma,
         rows=tuple(rows),
@@ -79,7 +79,7 @@ def _elpv_maps(request: ElpvRequest, engine: Engine, track: Track) -> LayerMapSe
         return read_layer_maps(request.from_maps)
     cells = _cells(request)
     model = resized(engine.model(request.preset), request.image_size)
-    chosen_layers(request.settings, model.layers)  # refuse a wrong layer now, not after the forward passes
+    chosen_layers(request.settings, model.layers, request.preset)  # refuse a wrong layer before the forward passes
     maps = LayerMapSet(
         layer_maps=np.stack(
             [model.layer_maps(load_picture(cell.path).rgb) for cell in track(cells, desc="elpv", total=len(cells))]
@@ -103,9 +103,10 @@ def _cells(request: ElpvRequest) -> list[ElpvCell]:
 
 
 def _head_rows(maps: LayerMapSet, request: ElpvRequest, track: Track) -> list[ReportRow]:
+    chosen = chosen_layers(request.settings, maps.layers, maps.preset)
     scores = np.array(
         [
-            map_and_score(layer_maps, maps.layers, maps.image_size, request.settings)[1]
+            map_and_score(layer_maps, maps.layers, chosen, maps.image_size, request.settings)[1]
             for layer_maps in track(maps.layer_maps, desc="scores", total=len(maps.layer_maps))
         ]
     )

@@ -119,7 +119,7 @@ class Inspector:
         """
         start_s = time.perf_counter()
         model = self.model(preset)
-        layers = _chosen_layers(settings.layers, model.layers)
+        layers = _chosen_layers(settings.layers, model)
         forward, from_cache = self._forward(picture, preset, model)
         anomaly_map = self._anomaly_map(forward, picture, preset, model, layers, settings.blur_sigma)
         image_score = top_fraction_mean(anomaly_map, settings.top_k)
@@ -232,10 +232,11 @@ def fuse_at_size(
     return result
 
 
-def _chosen_layers(wanted: tuple[int, ...] | None, available: tuple[int, ...]) -> tuple[int, ...]:
-    """The wanted layers in ascending order; None means all."""
+def _chosen_layers(wanted: tuple[int, ...] | None, model: LoadedModel) -> tuple[int, ...]:
+    """The wanted layers in ascending order; None means the model's own choice."""
     if wanted is None:
-        return available
+        return model.default_layers
+    available = model.layers
     missing = sorted(set(wanted) - set(available))
     if missing:
         raise DataError(

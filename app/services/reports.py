@@ -18,7 +18,7 @@ from app.services.scores import top_fraction_mean
 from models.config import InspectionConfig
 from models.errors import DataError
 from models.evaluation.metrics import RankingMetrics
-from models.registry import DEFAULT_PRESET, get_preset
+from models.registry import DEFAULT_PRESET, default_layers, get_preset
 
 if TYPE_CHECKING:
     from models.backbones import Backbone
@@ -131,13 +131,13 @@ def resized(model: LoadedModel, image_size: int | None) -> LoadedModel:
     return replace(model, image_size=image_size, method=model.method.at_size(model.image_size, image_size))
 
 
-def chosen_layers(settings: InspectionConfig, available: tuple[int, ...]) -> tuple[int, ...]:
-    """Say which layers are summed, ascending; None in the settings means all.
+def chosen_layers(settings: InspectionConfig, available: tuple[int, ...], preset: str) -> tuple[int, ...]:
+    """Say which layers are summed, ascending; None in the settings means the preset's default.
 
     Raises:
         DataError: an asked layer is not available.
     """
-    chosen = settings.layers or available
+    chosen = settings.layers or default_layers(get_preset(preset), available)
     missing = [str(layer) for layer in chosen if layer not in available]
     if missing:
         raise DataError(
@@ -147,22 +147,27 @@ def chosen_layers(settings: InspectionConfig, available: tuple[int, ...]) -> tup
 
 
 def map_and_score(
-    layer_maps: NDArray[np.float32], available: tuple[int, ...], image_size: int, settings: InspectionConfig
+    layer_maps: NDArray[np.float32],
+    available: tuple[int, ...],
+    chosen: tuple[int, ...],
+    image_size: int,
+    settings: InspectionConfig,
 ) -> tuple[NDArray[np.float32], float]:
     """Turn one picture's layer maps into its anomaly map and image score.
 
     Args:
         layer_maps: (L, gh, gw).
         available: the L layers, counted from 1.
+        chosen: those that are summed.
         image_size: side of the model's input in pixels, at which the map is made.
-        settings: layers, smoothing and top-k.
+        settings: smoothing and top-k.
     Returns:
         The map (image_size, image_size) and the score, both in units of the fused map.
     """
     anomaly_map = fuse_at_size(
         layer_maps,
         available,
-        chosen_layers(settings, available),
+        chosen,
         input_px=image_size,
         blur_sigma=settings.blur_sigma,
         size_hw=(image_size, image_size),

@@ -46,10 +46,12 @@ def evaluate_synthetic(request: SyntheticRequest, engine: Engine, track: Track =
     start_s = time.perf_counter()
     maps = _kept(request.from_maps) if request.from_maps is not None else _made(request, engine, track)
     assert maps.gt_masks is not None
-    layers = chosen_layers(request.settings, maps.layers)
+    layers = chosen_layers(request.settings, maps.layers, maps.preset)
     evaluation = SyntheticEvaluation(low=-2.0 * len(layers), high=2.0 * len(layers))
     for index in track(range(len(maps.names)), desc="scores", total=len(maps.names)):
-        anomaly_map, score = map_and_score(maps.layer_maps[index], maps.layers, maps.image_size, request.settings)
+        anomaly_map, score = map_and_score(
+            maps.layer_maps[index], maps.layers, layers, maps.image_size, request.settings
+        )
         evaluation.add(anomaly_map, score, maps.gt_masks[index], maps.groups[index] or None)
     result = evaluation.result()
     return Report(
@@ -69,7 +71,7 @@ def evaluate_synthetic(request: SyntheticRequest, engine: Engine, track: Track =
 def _made(request: SyntheticRequest, engine: Engine, track: Track) -> LayerMapSet:
     """Run the model on every picture; layer maps and masks are kept (0.3 MB a picture), pictures are not."""
     model = resized(engine.model(request.preset), request.image_size)
-    chosen_layers(request.settings, model.layers)  # refuse a wrong layer now, not after the forward passes
+    chosen_layers(request.settings, model.layers, request.preset)  # refuse a wrong layer before the forward passes
     samples = held_out_samples(request.count, request.seed, model.image_size)
     found = [
         (model.layer_maps(sample.image), sample.mask, sample.anomaly_family or "")

@@ -33,7 +33,7 @@ def build_api(desk: Desk) -> None:
         Args:
             file: the picture, in any common format.
             preset: a preset's name, "visualad-dinov2-small" by default.
-            layers: layers counted from 1 whose maps are added; [] for all of the preset's.
+            layers: layers counted from 1 whose maps are added; [] for the preset's choice.
             top_k: share of the highest pixels whose mean is the score, in (0, 1]; 0.01 by default.
             sigma: smoothing in pixels at the model's input size; 4 by default, 0 for none.
 
@@ -74,7 +74,9 @@ def _settings(layers: Any, top_k: float | None, sigma: float | None) -> Inspecti
         DataError: one of them is outside its range.
     """
     if layers is not None and not (isinstance(layers, list) and all(isinstance(layer, int) for layer in layers)):
-        raise DataError(f"`layers` must be a list of layer numbers such as [6, 9, 12], or [] for all; got {layers!r}.")
+        raise DataError(
+            f"`layers` must be a list of layer numbers such as [6, 9, 12], or [] for the preset's; got {layers!r}."
+        )
     try:
         return InspectionConfig(
             layers=tuple(layers) if layers else None,

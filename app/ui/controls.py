@@ -85,7 +85,7 @@ def build_controls() -> ControlComponents:
     preset = PRESETS[DEFAULT_PRESET]
     layers = gr.CheckboxGroup(
         choices=layer_choices(preset.layers),
-        value=list(preset.layers),
+        value=list(preset.default_layers),
         label="Layers",
         info="early = fine texture, late = parts and objects; their maps are added",
         elem_id="layers",

@@ -21,6 +21,7 @@ class EngineStatus:
     state: str  # "waiting", "loading", "ready" or "failed"
     text: str  # one line for people
     layers: tuple[int, ...] = ()  # of the loaded model, counted from 1; a head may have others than its preset
+    default_layers: tuple[int, ...] = ()
 
     @property
     def settled(self) -> bool:
@@ -67,4 +68,4 @@ class Engine:
             self.status = EngineStatus("failed", "the engine could not be loaded; the details are in the log")
         else:
             where = {"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}.get(model.device, model.device)
-            self.status = EngineStatus("ready", f"{model.preset.title} · {where}", model.layers)
+            self.status = EngineStatus("ready", f"{model.preset.title} · {where}", model.layers, model.default_layers)

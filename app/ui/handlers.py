@@ -92,12 +92,11 @@ class Desk:
         if not status.ready:
             raise WeightsError(f"{preset.title} has no weights here: {status.how_to_get}")
         chosen = replace(session, preset=name, threshold=None)
-        loaded = self.engine.status.layers if name == DEFAULT_PRESET else ()
-        layers = list(loaded or preset.layers)
+        loaded = self.engine.status if name == DEFAULT_PRESET and self.engine.status.layers else preset
         return (
             chosen,
             picker_value(statuses, name),
-            gr.update(choices=layer_choices(layers), value=layers),
+            gr.update(choices=layer_choices(loaded.layers), value=list(loaded.default_layers)),
             preset.blur_sigma,
         )
 

@@ -48,7 +48,7 @@ def _show_engine_status(page: gr.Blocks, engine: Engine, header: gr.HTML, tab: I
         status = engine.status
         layers: Any = gr.skip()
         if status.layers and status.layers != PRESETS[DEFAULT_PRESET].layers:
-            layers = gr.update(choices=layer_choices(status.layers), value=list(status.layers))
+            layers = gr.update(choices=layer_choices(status.layers), value=list(status.default_layers))
         return status.value(), gr.Timer(active=not status.settled), layers
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}

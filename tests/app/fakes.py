@@ -43,6 +43,11 @@ class FakeModel:
     seconds: float = 0.0
     calls: int = 0
 
+    @property
+    def default_layers(self) -> tuple[int, ...]:
+        """All of them."""
+        return self.layers
+
     def layer_maps(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(H, W, 3) to (4, 37, 37)."""
         self.calls += 1

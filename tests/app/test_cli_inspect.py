@@ -24,6 +24,7 @@ class KnownModel:
     """Layer 3 is 0.25 everywhere, layer 6 is 0.5 everywhere, so their sum is 0.75."""
 
     layers: tuple[int, ...] = (3, 6)
+    default_layers: tuple[int, ...] = (3, 6)
     image_size: int = 28
     checkpoint_digest: str = "c0ffee"
     backbone_source: str = "a test"

@@ -23,7 +23,7 @@ from models.errors import DataError
 from models.evaluation.metrics import RankingMetrics
 from models.loading import LoadedModel
 from models.methods.visualad import VisualAD, VisualADConfig
-from models.registry import DEFAULT_PRESET, get_preset
+from models.registry import DEFAULT_PRESET, PRESETS, get_preset
 
 Item = TypeVar("Item")
 SETTINGS = InspectionConfig(blur_sigma=0.0, top_k=0.05)
@@ -178,14 +178,20 @@ def test_score_is_the_mean_of_the_highest_pixels_of_the_chosen_layers() -> None:
     layer_maps = np.zeros((2, 2, 2), dtype=np.float32)
     layer_maps[0, 0, 0], layer_maps[1] = 1.0, 5.0
 
-    anomaly_map, score = map_and_score(layer_maps, (3, 6), 2, InspectionConfig(layers=(3,), top_k=0.5, blur_sigma=0.0))
+    anomaly_map, score = map_and_score(layer_maps, (3, 6), (3,), 2, InspectionConfig(top_k=0.5, blur_sigma=0.0))
 
     assert anomaly_map.tolist() == [[1.0, 0.0], [0.0, 0.0]]
     assert score == pytest.approx(0.5)  # the two highest of four pixels: 1 and 0
 
 
 def test_layers_are_summed_once_each() -> None:
-    assert chosen_layers(InspectionConfig(layers=(6, 3, 6)), (3, 6, 9)) == (3, 6)
+    assert chosen_layers(InspectionConfig(layers=(6, 3, 6)), (3, 6, 9), DEFAULT_PRESET) == (3, 6)
+
+
+def test_without_a_choice_the_presets_own_layers_are_summed_and_all_where_a_head_lacks_one() -> None:
+    usual = PRESETS[DEFAULT_PRESET].default_layers
+    assert chosen_layers(InspectionConfig(), (*usual, 12), DEFAULT_PRESET) == usual
+    assert chosen_layers(InspectionConfig(), (2, 4), DEFAULT_PRESET) == (2, 4)
 
 
 @pytest.mark.parametrize("image_size", [57, 14, 560])
