@@ -69,7 +69,13 @@ class Desk:
         inspection = self.engine.inspector.inspect(shelved.picture, session.preset, settings)
         if self.newest.get(session.page, session.picture) != session.picture:
             return (gr.skip(),) * len(Shown._fields)  # another picture was opened meanwhile
-        return self._show(inspection, controls, shelved, session)
+        return self._show(inspection, controls, shelved, replace(session, drawn=repr(values)))
+
+    def catch_up(self, session: Session, *values: Any) -> tuple[Any, ...]:
+        """Redraw only if a control was moved while the picture on screen was on its way."""
+        if session.drawn == repr(values):
+            return (gr.skip(),) * len(Shown._fields)
+        return self.redraw(session, *values)
 
     def set_threshold(self, threshold: float, session: Session, *values: Any) -> tuple[Any, ...]:
         """The threshold was set by hand."""

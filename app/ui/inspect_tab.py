@@ -146,7 +146,7 @@ def _connect_picture(tab: InspectTab, desk: Desk, examples: Sequence[Example]) -
     )
     # A setting that was changed while the picture was on its way was read too early.
     arrived.success(
-        shows_errors(desk.redraw),
+        shows_errors(desk.catch_up),
         [tab.session, *tab.controls.inputs()],
         tab.outputs(),
         show_progress="hidden",

@@ -40,6 +40,7 @@ class Session:
     preset: str = DEFAULT_PRESET
     picture: PictureRef | None = None
     threshold: float | None = None  # set by hand, in units of the fused map; None = calibrated
+    drawn: str = ""  # the values of the controls that the result on screen was made with
     sheet: tuple[str, ...] = ()  # what the layer sheet on screen shows; it is drawn again only if this changes
 
 
