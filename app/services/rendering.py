@@ -17,7 +17,7 @@ from app.services.colours import DEFAULT_COLOUR_MAP, colourise, fused_scale
 from app.services.inspection import Inspection
 from app.services.regions import Region
 
-_CLEAR_BELOW: Final = 0.25  # share of the scale; half-way between a normal pixel and the threshold
+_CLEAR_BELOW: Final = 0.4  # share of the scale; only what comes near the threshold is coloured
 _OPAQUE_FROM: Final = 0.5  # the threshold
 _NUMBERED_REGIONS: Final = 9
 
