@@ -77,6 +77,5 @@ def colour_table(name: str) -> NDArray[np.uint8]:
 
 
 def colourise(share: NDArray[np.float32], name: str) -> NDArray[np.uint8]:
-    """Colour a map: (H, W) shares of the scale in [0, 1] to (H, W, 3) uint8."""
-    colours: NDArray[np.uint8] = colour_table(name)[(share * 255.0 + 0.5).astype(np.uint8)]
-    return colours
+    """Colour a map: shares of the scale in [0, 1], any shape, to one more axis of red, green, blue as uint8."""
+    return np.take(colour_table(name), (share * 255.0 + 0.5).astype(np.uint8), axis=0)

@@ -98,9 +98,11 @@ def _blend(inspection: Inspection, look: Look, base: NDArray[np.uint8]) -> NDArr
     """Heatmap over picture; transparent at normal levels, strongest from the threshold on."""
     share = fused_scale(inspection).share(_sample(inspection.anomaly_map, base.shape[:2]))
     ramp = np.clip((share - _CLEAR_BELOW) / (_OPAQUE_FROM - _CLEAR_BELOW), 0.0, 1.0)
-    alpha = (ramp * look.opacity)[..., None]
-    mixed = base + (colourise(share, look.colour_map).astype(np.float32) - base) * alpha
-    blended: NDArray[np.uint8] = (mixed + 0.5).astype(np.uint8)
+    blended = base.copy()
+    seen = ramp > 0.0  # mostly a small part of the picture
+    alpha = (ramp[seen] * look.opacity)[:, None]
+    below = base[seen].astype(np.float32)
+    blended[seen] = below + (colourise(share[seen], look.colour_map) - below) * alpha + 0.5
     return blended
 
 
