@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from app.services.colours import ColourScale
@@ -36,7 +37,8 @@ def colour_bar(colour_map: str, scale: ColourScale, threshold: float | None, hei
     figure = Figure(figsize=(0.96, height_px / _DPI), dpi=_DPI)
     margin = 12 / height_px
     axis = figure.add_axes((0.1, margin, 0.2, 1.0 - 2 * margin))
-    bar = figure.colorbar(ScalarMappable(Normalize(scale.low, scale.high), colour_map), cax=axis)
+    few = MaxNLocator(4)  # every number on the bar costs drawing time, at each new scale
+    bar = figure.colorbar(ScalarMappable(Normalize(scale.low, scale.high), colour_map), cax=axis, ticks=few)
     bar.outline.set_visible(False)
     axis.tick_params(colors=INK, labelsize=9)
     if threshold is not None and scale.low < threshold < scale.high:

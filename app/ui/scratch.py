@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 _FOLDERS_KEPT = 48
+_RUN_LENGTHS = 3  # zlib's Z_RLE: lossless, without the search for longer matches
 
 
 class Scratch:
@@ -53,6 +54,6 @@ class Scratch:
             The file's path.
         """
         path = self.folder() / f"{name}.png"
-        # Level 1: on a local connection compressing harder costs more time than it saves.
-        Image.fromarray(pixels).save(path, compress_level=1)
+        # On a local connection compressing harder costs more time than it saves.
+        Image.fromarray(pixels).save(path, compress_level=1, compress_type=_RUN_LENGTHS)
         return str(path)

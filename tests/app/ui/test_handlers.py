@@ -100,10 +100,10 @@ def test_a_change_of_settings_redraws_the_page_within_100_ms_of_server_time(spot
     session = shown(desk.open_picture(spot, Session(), *VALUES)).session
     seconds = []
     for values in CHANGES[change]:
-        start_s = time.process_time()
+        start_s = time.perf_counter()
         desk.redraw(session, *values)
-        seconds.append(time.process_time() - start_s)
-    assert min(seconds) < 0.1  # processor time, fastest of five: other programs' load is not the page's
+        seconds.append(time.perf_counter() - start_s)
+    assert sorted(seconds)[2] < 0.1
 
 
 def test_the_layer_sheet_is_drawn_again_only_when_it_changes(spot: str) -> None:
