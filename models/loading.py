@@ -137,7 +137,7 @@ def attach_head(backbone: Backbone, preset: Preset, head: Head, path: Path) -> t
 
 def method_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of VisualADConfig that a head's description names, its layers apart."""
-    return {key: config[key] for key in ("anchors", "train_positions") if key in config}
+    return {key: config[key] for key in ("anchors", "train_positions", "sca", "saf") if key in config}
 
 
 def _read_state(path: Path, spec: BackboneSpec) -> dict[str, Tensor]:

@@ -117,6 +117,8 @@ def finish(run: TrainingRun, model: VisualAD, head: dict[str, Tensor], out: Path
         "image_size": image_px,
         "anchors": model.head.config.anchors,
         "train_positions": model.head.config.train_positions,
+        "sca": model.head.config.sca,
+        "saf": model.head.config.saf,
         "training": run.description(),
         "versions": {name: metadata.version(name) for name in ("torch", "timm", "numpy")}
         | {"python": platform.python_version()},

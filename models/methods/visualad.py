@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.backbones import Backbone
-from models.methods.saf import SelfAlignment
+from models.methods.saf import SafVariant, SelfAlignment
 from models.methods.sca import SpatialAwareCrossAttention, resize_position_table
 
 
@@ -24,6 +24,8 @@ class VisualADConfig:
     anchors: int = 4
     dropout: float = 0.1
     train_positions: bool = False  # the paper's wording; the released code keeps the class token's position
+    sca: bool = True  # False: the tokens are compared as the backbone gives them (Table 9)
+    saf: SafVariant = "mlp"  # "none": so are the patches
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,9 +48,9 @@ class VisualADHead(nn.Module):
         self.final_norm = nn.LayerNorm(width, eps=1e-6)
         names = [f"layer_{layer}" for layer in config.layers]
         self.cross_attention = nn.ModuleDict(
-            {name: SpatialAwareCrossAttention(width, config.anchors, config.dropout) for name in names}
+            {name: SpatialAwareCrossAttention(width, config.anchors, config.dropout) for name in names if config.sca}
         )
-        self.self_alignment = nn.ModuleDict({name: SelfAlignment(width, config.dropout) for name in names})
+        self.self_alignment = nn.ModuleDict({name: SelfAlignment(width, config.saf, config.dropout) for name in names})
         if config.train_positions:
             self.token_positions = nn.Parameter(torch.zeros(2, width))
 
@@ -62,15 +64,20 @@ class VisualADHead(nn.Module):
         Returns:
             The map (B, N) in [-2, 2], and the refined tokens (2, B, d).
         """
-        attention = self.cross_attention[f"layer_{layer}"]
-        assert isinstance(attention, SpatialAwareCrossAttention)
-        gathered = attention.gather(patch_tokens)
-        refined = torch.stack([attention(token, gathered) for token in tokens])
+        refined = self._refine(layer, patch_tokens, tokens)
         aligned = self.self_alignment[f"layer_{layer}"](patch_tokens).float()
         anomalous, normal = F.normalize(refined.float(), dim=-1)
         # cos(p, a) - cos(p, n) = p . (a - n) / |p| for unit a and n: one product, and p is never copied.
         projected = (aligned @ (anomalous - normal).unsqueeze(-1)).squeeze(-1)
         return projected / torch.linalg.vector_norm(aligned, dim=-1).clamp(min=1e-12), refined
+
+    def _refine(self, layer: int, patch_tokens: Tensor, tokens: Tensor) -> Tensor:
+        if not self.config.sca:
+            return tokens
+        attention = self.cross_attention[f"layer_{layer}"]
+        assert isinstance(attention, SpatialAwareCrossAttention)
+        gathered = attention.gather(patch_tokens)
+        return torch.stack([attention(token, gathered) for token in tokens])
 
 
 class VisualAD(nn.Module):
