@@ -18,10 +18,11 @@ from torch import Tensor
 from models.backbones import Backbone, build_backbone
 from models.calibration import Calibration
 from models.errors import WeightsError
+from models.head_files import Head, read_head
 from models.methods.visualad import VisualAD, VisualADConfig
 from models.preprocessing import to_input
 from models.registry import BackboneSpec, Preset, default_layers, get_backbone_spec, get_preset
-from models.weights import Head, Report, WeightsLocation, fetch_backbone, find_backbone, head_path, read_head
+from models.weights import Report, WeightsLocation, fetch_backbone, find_backbone, head_path
 
 CALIBRATION_KEY: Final = "calibration.normal_maps"
 _UNREADABLE: Final = (
@@ -127,6 +128,8 @@ def attach_head(backbone: Backbone, preset: Preset, head: Head, path: Path) -> t
     method = VisualAD(backbone, config)
     tensors = {name: torch.from_numpy(np.array(array)).float() for name, array in head.tensors.items()}
     normal_maps = tensors.pop(CALIBRATION_KEY, None)
+    if head.config.get("final_norm") == "pretrained":
+        tensors |= {f"final_norm.{name}": value for name, value in backbone.final_norm.state_dict().items()}
     try:
         method.head.load_state_dict(tensors, strict=True)
     except RuntimeError as error:

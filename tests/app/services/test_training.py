@@ -6,9 +6,10 @@ import torch
 
 from app.commands.train import parse_stage
 from app.services.training import TrainingRun, train
-from models import loading, weights
+from models import loading
 from models.backbones.vit import build_tiny_backbone
 from models.errors import DataError, WeightsError
+from models.head_files import read_head
 from models.registry import get_preset
 from models.training.loop import Optimisation, Stage
 from models.weights import WeightsLocation
@@ -37,7 +38,7 @@ def test_a_run_leaves_a_head_with_thresholds_its_settings_and_a_log(tmp_path: Pa
     assert model.layers == (2, 4)
     assert model.calibration is not None
     assert model.calibration.normal_maps.shape == (3, 2, 5, 5)
-    assert weights.read_head(out).config["training"]["stages"] == [[70, 3, 2, "all"]]
+    assert read_head(out).config["training"]["stages"] == [[70, 3, 2, "all"]]
     rows = list(csv.DictReader(out.with_suffix(".csv").open()))
     assert [row["step"] for row in rows] == ["1", "2", "3"]
     assert float(rows[0]["total"]) == pytest.approx(reports[0].losses["total"], abs=1e-4)
