@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ from models.weights import Report, WeightsLocation, fetch_backbone, find_backbon
 CALIBRATION_KEY: Final = "calibration.normal_maps"
 _UNREADABLE: Final = (
     *(RuntimeError, KeyError, ValueError, TypeError, AttributeError, OSError, EOFError),
-    *(pickle.UnpicklingError, SafetensorError),
+    *(pickle.UnpicklingError, SafetensorError, zipfile.BadZipFile),
 )
 
 
@@ -153,5 +154,16 @@ def _read_state(path: Path, spec: BackboneSpec) -> dict[str, Tensor]:
 
         arrays = read_dinov2(parse(path.read_bytes()), spec.depth)
         return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+    if _is_torchscript(path):  # as OpenAI publishes CLIP
+        scripted: dict[str, Tensor] = torch.jit.load(path, map_location="cpu").state_dict()
+        return {name: value.float() for name, value in scripted.items()}
     state = torch.load(path, map_location="cpu", weights_only=True)
     return dict(state.get("state_dict", state) if isinstance(state, dict) else state.state_dict())
+
+
+def _is_torchscript(path: Path) -> bool:
+    """Whether a file is a TorchScript archive; its weights are read, none of its functions is called."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())

@@ -7,10 +7,13 @@ Building makes random weights and touches no file.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
 
 import timm
 import torch
 import torch.nn.functional as F
+from timm.layers.activations import QuickGELU
 from timm.layers.pos_embed import resample_abs_pos_embed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
@@ -136,8 +139,13 @@ def build_backbone(spec: BackboneSpec) -> Backbone:
     return freeze(Backbone(vit, spec.position_resizing))
 
 
-def build_tiny_backbone(*, width: int = 32, depth: int = 4, image_px: int = 56, seed: int = 0) -> Backbone:
-    """Build a small random DINOv2-like backbone, for tests; its maps mean nothing."""
+def build_tiny_backbone(
+    *, width: int = 32, depth: int = 4, image_px: int = 56, seed: int = 0, like: Literal["dinov2", "clip"] = "dinov2"
+) -> Backbone:
+    """Build a small random backbone of one of the two kinds, for tests; its maps mean nothing."""
+    kind: dict[str, Any] = {"init_values": 1.0}
+    if like == "clip":
+        kind = {"pre_norm": True, "norm_layer": partial(nn.LayerNorm, eps=1e-5), "act_layer": QuickGELU}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         vit = VisionTransformer(
@@ -146,10 +154,10 @@ def build_tiny_backbone(*, width: int = 32, depth: int = 4, image_px: int = 56, 
             embed_dim=width,
             depth=depth,
             num_heads=4,
-            init_values=1.0,
             num_classes=0,
+            **kind,
         )
-        backbone = Backbone(vit, "antialiased-bicubic")
+        backbone = Backbone(vit, "bilinear" if like == "clip" else "antialiased-bicubic")
         nn.init.normal_(backbone.position_table, std=0.1)
     return freeze(backbone)
 

@@ -1,17 +1,21 @@
 """Loading with small files that the tests make; the large backbones' code path is the same."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from open_clip.model import CLIP
 from safetensors.torch import save_file
+from timm.models.vision_transformer import checkpoint_filter_fn
 
 from models import loading
 from models.backbones import Backbone
 from models.backbones.vit import build_tiny_backbone
 from models.errors import UnknownModelError, WeightsError
 from models.methods.visualad import VisualAD, VisualADConfig
+from models.registry import PRESETS
 from models.training.checkpoint import export_head
 from models.weights import WeightsLocation
 
@@ -111,3 +115,41 @@ def test_a_preset_without_a_head_says_so_before_anything_is_fetched(tmp_path: Pa
 def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(UnknownModelError, match="visualad-dinov2-small"):
         loading.load_preset("resnet", WeightsLocation(weights_dir=tmp_path))
+
+
+@pytest.fixture(scope="module")
+def tiny_clip() -> CLIP:
+    """A small random CLIP of open_clip's, with OpenAI's activation."""
+    torch.manual_seed(0)
+    vision: Any = {"layers": 4, "width": 32, "head_width": 8, "patch_size": 14, "image_size": 56}
+    text: Any = {"context_length": 8, "vocab_size": 20, "width": 16, "heads": 2, "layers": 1}
+    return CLIP(embed_dim=16, vision_cfg=vision, text_cfg=text, quick_gelu=True).eval()
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning", "ignore::torch.jit.TracerWarning")
+@pytest.mark.filterwarnings("ignore:.*is deprecated. Please switch to:Warning")
+@pytest.mark.parametrize("form", ["OpenAI's archive", "open_clip's state", "open_clip's safetensors", "timm's state"])
+def test_a_clip_file_is_known_by_its_keys_and_computes_what_open_clip_computes(
+    tiny_clip: CLIP, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    images = torch.randn(2, 3, 56, 56)
+    mine = tmp_path / ("mine.safetensors" if "safetensors" in form else "mine.pt")
+    state = tiny_clip.state_dict()
+    if form == "OpenAI's archive":
+        example = (images, torch.zeros(2, 8, dtype=torch.long))
+        torch.jit.save(torch.jit.trace(tiny_clip, example, check_trace=False), mine)
+    elif form == "open_clip's safetensors":
+        save_file({name: value.contiguous() for name, value in state.items()}, mine)
+    elif form == "timm's state":
+        torch.save(checkpoint_filter_fn(state, build_tiny_backbone(like="clip").vit), mine)
+    else:
+        torch.save(state, mine)
+    monkeypatch.setattr(loading, "build_backbone", lambda _: build_tiny_backbone(like="clip", seed=9))
+
+    where = WeightsLocation(weights_dir=tmp_path, backbone_path=mine)
+    backbone, source = loading.load_backbone(PRESETS["visualad-clip-large"], where)
+
+    with torch.no_grad():
+        embedded = backbone.final_norm(backbone(images, (4,)).class_token) @ tiny_clip.visual.proj
+        assert torch.allclose(embedded, tiny_clip.encode_image(images), atol=1e-5)
+    assert source == f"your file {mine.name}"
