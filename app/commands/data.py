@@ -1,4 +1,4 @@
-"""`python -m app data`: fetch the pictures that training uses, and look at the synthetic world."""
+"""`python -m app data`: fetch the pictures that training uses, look at the synthetic world, check a data set."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from models.errors import DataError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare `fetch DIR` and `sheet OUT.png`."""
+    """Declare `fetch DIR`, `sheet OUT.png` and `check DIR`."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     fetch = actions.add_parser("fetch", help="download free pictures from Debian's data packages into a folder")
     fetch.add_argument("folder", type=Path, metavar="DIR")
@@ -20,11 +20,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sheet.add_argument("--size", type=int, default=252, metavar="PX", help="side of a sample (default: %(default)s)")
     sheet.add_argument("--seed", type=int, default=0, help="of the first sample (default: %(default)s)")
     sheet.add_argument("--photographs", type=Path, metavar="DIR", help="a folder made by `data fetch`")
+    check = actions.add_parser("check", help="count what a data set's folder holds, per class and split")
+    check.add_argument("folder", type=Path, metavar="DIR")
+    check.add_argument("--layout", default="auto", help="how the folder is laid out (default: found out)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked; returns the exit code."""
+    if args.action == "check":
+        return _check(args.folder, args.layout)
     return _fetch(args.folder) if args.action == "fetch" else _sheet(args)
+
+
+def _check(folder: Path, layout: str) -> int:
+    from models.data.datasets import read_dataset
+
+    found = read_dataset(folder, layout)
+    rows = [
+        (name, split, counter["normal"], counter["anomalous"], counter["masked"])
+        for (name, split), counter in found.counts().items()
+    ]
+    width = max(len("class"), *(len(row[0]) for row in rows))
+    print(f"{found.name}: {len(found.samples):,} pictures, {len(found.class_names)} classes")
+    print(f"{'class':<{width}}  split   normal  anomalous  with mask")
+    for name, split, normal, anomalous, masked in rows:
+        print(f"{name:<{width}}  {split:<5}  {normal:>7,}  {anomalous:>9,}  {masked:>9,}")
+    if not found.has_masks:
+        print("Not every anomalous picture has a mask: pixel metrics do not apply to those classes.")
+    return 0
 
 
 def _fetch(folder: Path) -> int:
