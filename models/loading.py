@@ -44,6 +44,7 @@ class LoadedModel:
     device: str
     calibration: Calibration | None  # None: the head carries none, so there is no threshold
     method: VisualAD
+    trained_on: str | None = None  # name of the data; None: the head does not say
 
     @property
     def default_layers(self) -> tuple[int, ...]:
@@ -91,7 +92,14 @@ def load_preset(
         device=device,
         calibration=calibration,
         method=method.to(device).eval(),
+        trained_on=_trained_on(head.config),
     )
+
+
+def _trained_on(config: Mapping[str, Any]) -> str | None:
+    """The training data's name; heads of the synthetic world from before it was noted describe their run alone."""
+    training = config.get("training")
+    return str(training.get("data", "synthetic")) if isinstance(training, Mapping) else None
 
 
 def load_backbone(preset: Preset, where: WeightsLocation, *, report: Report = lambda _: None) -> tuple[Backbone, str]:

@@ -1,4 +1,4 @@
-"""`python -m app train`: train a head on the project's synthetic world."""
+"""`python -m app train`: train a head on the project's synthetic world, or on a data set as the paper does."""
 
 from __future__ import annotations
 
@@ -13,53 +13,64 @@ from models.errors import DataError
 from models.registry import DEFAULT_PRESET, Preset, get_backbone_spec, get_preset
 
 if TYPE_CHECKING:
-    from models.training.loop import Stage
+    from app.services.training import TrainingRun
+    from models.data.datasets import DataSet
+    from models.training.loop import Optimisation, Stage
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options; the defaults are those of the shipped head."""
+    """Declare the options; the defaults are those of the shipped head, and with --data those of the paper."""
     parser.add_argument("--preset", default=DEFAULT_PRESET, help="whose backbone and layers (default: %(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="the head to write, NAME.safetensors")
-    parser.add_argument(
-        "--stages",
-        default="252x1150x8,392x300x8f",
-        help="image side x steps x batch size, comma-separated; f: tokens frozen (default: %(default)s)",
-    )
     parser.add_argument("--layers", help="comma-separated, counted from 1 (default: the preset's)")
-    parser.add_argument("--photographs", type=Path, help="folder made by `python -m app data fetch`")
-    parser.add_argument("--token-rate", type=float, default=1e-3, help="learning rate of the tokens")
-    parser.add_argument("--module-rate", type=float, default=1e-3, help="learning rate of everything else")
-    parser.add_argument("--average-decay", type=float, default=0.995, help="of the weights' moving average; 0: none")
+    _add_data_options(parser)
+    _add_method_options(parser)
+    parser.add_argument("--token-rate", type=float, default=1e-3, help="learning rate of the tokens (default: 1e-3)")
+    parser.add_argument("--module-rate", type=float, help="of everything else (default: 1e-3; with --data 1e-4)")
+    parser.add_argument(
+        "--average-decay", type=float, help="of the weights' moving average (default: 0.995; with --data 0)"
+    )
     parser.add_argument("--bf16", action="store_true", help="run the forward pass in bfloat16")
     parser.add_argument("--seed", type=not_negative, default=0, help="of weights and pictures (default: %(default)s)")
     parser.add_argument("--workers", type=not_negative, default=1, help="processes that make pictures; 0: this one")
     parser.add_argument("--threads", type=positive, help="threads of torch (default: torch's choice)")
 
 
+def _add_data_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, metavar="DIR", help="train on a data set's test split instead")
+    parser.add_argument("--layout", default="auto", help="with --data: how it is laid out (default: found out)")
+    parser.add_argument("--classes", metavar="A,B", help="with --data: only these classes")
+    parser.add_argument("--epochs", type=positive, default=2, help="with --data (default: %(default)s)")
+    parser.add_argument("--image-size", type=positive, metavar="PX", help="with --data (default: the preset's)")
+    parser.add_argument("--batch-size", type=positive, default=8, help="with --data (default: %(default)s)")
+    parser.add_argument(
+        "--stages",
+        default="252x1150x8,392x300x8f",
+        help="without --data: side x steps x batch size, comma-separated; f: tokens frozen (default: %(default)s)",
+    )
+    parser.add_argument("--photographs", type=Path, help="without --data: folder made by `python -m app data fetch`")
+
+
+def _add_method_options(parser: argparse.ArgumentParser) -> None:
+    from models.methods.saf import SAF_VARIANTS
+    from models.training.losses import LOSS_NAMES
+
+    parser.add_argument("--saf", choices=SAF_VARIANTS, default="mlp", help="form of SAF (default: %(default)s)")
+    parser.add_argument("--no-sca", action="store_true", help="compare the tokens as the backbone gives them")
+    parser.add_argument("--anchors", type=positive, default=4, help="of SCA (default: %(default)s)")
+    parser.add_argument("--train-positions", action="store_true", help="train the positions of the two tokens too")
+    parser.add_argument(
+        "--losses", default=",".join(LOSS_NAMES), metavar="A,B", help="those to minimise (default: %(default)s)"
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Train, showing progress; a second call with the same options goes on where the first was stopped."""
     from tqdm import tqdm
 
-    from app.services.training import TrainingRun, train
-    from models.data.sources import list_photographs
-    from models.training.loop import Optimisation
+    from app.services.training import train
 
-    preset = get_preset(args.preset)
-    layers = parse_layers(args.layers, preset) if args.layers else preset.layers
-    settings = TrainingRun(
-        preset=args.preset,
-        stages=tuple(parse_stage(text, preset) for text in args.stages.split(",")),
-        optimisation=Optimisation(
-            token_rate=args.token_rate,
-            module_rate=args.module_rate,
-            average_decay=args.average_decay,
-            bfloat16=args.bf16,
-        ),
-        layers=layers,
-        seed=args.seed,
-        photographs=tuple(list_photographs(args.photographs)) if args.photographs else (),
-        workers=args.workers,
-    )
+    settings = run_from(args)
     total = sum(stage.steps for stage in settings.stages)
     where = AppConfig.from_environment().location()
     with tqdm(total=total, unit="step", desc="train") as bar:
@@ -68,6 +79,62 @@ def run(args: argparse.Namespace) -> int:
             bar.set_postfix({name: f"{value:.3f}" for name, value in report.losses.items()})
     print(f"wrote {args.out}")
     return 0
+
+
+def run_from(args: argparse.Namespace) -> TrainingRun:
+    """The run that the options ask for.
+
+    Raises:
+        DataError: an option means nothing, or the data cannot be trained on.
+    """
+    from app.services.training import TrainingRun
+    from models.data.datasets import read_dataset
+    from models.data.sources import list_photographs
+
+    preset = get_preset(args.preset)
+    data = None
+    if args.data is not None:
+        classes = None if args.classes is None else args.classes.split(",")
+        data = read_dataset(args.data, args.layout).of(class_names=classes)
+    return TrainingRun(
+        preset=args.preset,
+        stages=_stages(args, preset, data),
+        optimisation=_optimisation(args),
+        layers=parse_layers(args.layers, preset) if args.layers else preset.layers,
+        seed=args.seed,
+        photographs=tuple(list_photographs(args.photographs)) if args.photographs else (),
+        workers=args.workers,
+        data=data,
+        sca=not args.no_sca,
+        saf=args.saf,
+        anchors=args.anchors,
+        train_positions=args.train_positions,
+    )
+
+
+def _stages(args: argparse.Namespace, preset: Preset, data: DataSet | None) -> tuple[Stage, ...]:
+    if data is None:
+        return tuple(parse_stage(text, preset) for text in args.stages.split(","))
+    from models.training.folder_batches import steps_per_epoch, trainable
+
+    steps = args.epochs * steps_per_epoch(len(trainable(data)), args.batch_size)
+    return (parse_stage(f"{args.image_size or preset.image_size}x{steps}x{args.batch_size}", preset),)
+
+
+def _optimisation(args: argparse.Namespace) -> Optimisation:
+    from models.training.loop import Optimisation
+
+    of_paper = args.data is not None
+    try:
+        return Optimisation(
+            token_rate=args.token_rate,
+            module_rate=args.module_rate or (1e-4 if of_paper else 1e-3),
+            average_decay=(0.0 if of_paper else 0.995) if args.average_decay is None else args.average_decay,
+            bfloat16=args.bf16,
+            losses=tuple(args.losses.split(",")),
+        )
+    except ValueError as error:
+        raise DataError(f"--losses {args.losses!r} cannot be: {error}.") from error
 
 
 def parse_stage(text: str, preset: Preset) -> Stage:

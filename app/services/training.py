@@ -1,4 +1,4 @@
-"""Train a head on the synthetic world: stages, resumable, logged, calibrated and exported.  No gradio."""
+"""Train a head on the synthetic world or on a data set: stages, resumable, logged, calibrated and exported."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from models.weights import WeightsLocation
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from models.data.datasets import DataSet
+    from models.methods.saf import SafVariant
     from models.methods.visualad import VisualAD
-    from models.training.loop import Optimisation, Stage, StepReport
+    from models.training.loop import BatchSource, Optimisation, Stage, StepReport
 
 CALIBRATION_PICTURES: Final = 128
 _CALIBRATION_SEED: Final = 7_000_000_000_000  # held-out normals that no evaluation uses
@@ -36,6 +38,11 @@ class TrainingRun:
     seed: int
     photographs: tuple[Path, ...] = ()
     workers: int = 1
+    data: DataSet | None = None  # None: the synthetic world
+    sca: bool = True
+    saf: SafVariant = "mlp"
+    anchors: int = 4
+    train_positions: bool = False
 
     def description(self) -> dict[str, Any]:
         """The run as JSON values, for the checkpoint and for telling whether two runs are the same."""
@@ -48,6 +55,17 @@ class TrainingRun:
             "optimisation": asdict(self.optimisation),
             "layers": list(self.layers),
             "seed": self.seed,
+            "head": [self.anchors, self.sca, self.saf, self.train_positions],
+            **self._data_description(),
+        }
+
+    def _data_description(self) -> dict[str, Any]:
+        if self.data is not None:
+            from models.training.folder_batches import describe, trainable
+
+            return describe(trainable(self.data), self.data.name)
+        return {
+            "data": "synthetic",
             "photographs": len(self.photographs),
             "photographs_sha256": hashlib.sha256("\n".join(p.name for p in self.photographs).encode()).hexdigest(),
         }
@@ -68,8 +86,6 @@ def train(run: TrainingRun, where: WeightsLocation, out: Path, *, threads: int |
     """
     import torch
 
-    from models.data.synthetic import World
-    from models.training.batches import SyntheticBatches
     from models.training.checkpoint import load_progress, save_progress
     from models.training.loop import Trainer
 
@@ -81,15 +97,24 @@ def train(run: TrainingRun, where: WeightsLocation, out: Path, *, threads: int |
     if progress.is_file():
         load_progress(progress, trainer, run.description())
     _cut_log(out.with_suffix(".csv"), trainer.step)
-    spec = get_backbone_spec(get_preset(run.preset).backbone)
-    world = World(split="train", photographs=run.photographs)
-    source = SyntheticBatches(world=world, spec=spec, seed=run.seed, workers=run.workers)
-    for report in trainer.run(source):
+    for report in trainer.run(_batches(run)):
         _log(out.with_suffix(".csv"), report)
         if report.step % _SAVE_EVERY_STEPS == 0 or report.step == trainer.total_steps:
             save_progress(progress, trainer, run.description())
         yield report
     finish(run, model, trainer.trained_head(), out)
+
+
+def _batches(run: TrainingRun) -> BatchSource:
+    from models.data.synthetic import World
+    from models.training.batches import SyntheticBatches
+    from models.training.folder_batches import FolderBatches, trainable
+
+    spec = get_backbone_spec(get_preset(run.preset).backbone)
+    if run.data is not None:
+        return FolderBatches(samples=trainable(run.data), spec=spec, seed=run.seed, workers=run.workers)
+    world = World(split="train", photographs=run.photographs)
+    return SyntheticBatches(world=world, spec=spec, seed=run.seed, workers=run.workers)
 
 
 def build_model(run: TrainingRun, where: WeightsLocation) -> VisualAD:
@@ -101,7 +126,14 @@ def build_model(run: TrainingRun, where: WeightsLocation) -> VisualAD:
 
     backbone, _ = load_backbone(get_preset(run.preset), where)
     torch.manual_seed(run.seed)
-    return VisualAD(backbone, VisualADConfig(layers=run.layers))
+    config = VisualADConfig(
+        layers=run.layers,
+        anchors=run.anchors,
+        train_positions=run.train_positions,
+        sca=run.sca,
+        saf=run.saf,
+    )
+    return VisualAD(backbone, config)
 
 
 def finish(run: TrainingRun, model: VisualAD, head: dict[str, Tensor], out: Path) -> str:

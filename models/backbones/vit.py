@@ -92,9 +92,9 @@ class Backbone(nn.Module):
         tokens = patches.flatten(2).transpose(1, 2) + self.patch_positions(grid_hw)
         assert self.vit.cls_token is not None
         class_token = self.vit.cls_token + self.class_position
-        front = [class_token.expand(len(images), -1, -1)]
+        front = [class_token.expand(images.shape[0], -1, -1)]
         if extra_tokens is not None:
-            front.insert(0, extra_tokens.to(tokens.dtype).expand(len(images), -1, -1))
+            front.insert(0, extra_tokens.to(tokens.dtype).expand(images.shape[0], -1, -1))
         sequence: Tensor = self.vit.norm_pre(torch.cat([*front, tokens], dim=1))
         return sequence
 

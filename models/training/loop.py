@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from models.methods.sca import resize_position_table
 from models.methods.visualad import VisualAD
-from models.training.losses import Losses, visualad_losses
+from models.training.losses import LOSS_NAMES, Losses, visualad_losses
 
 Batch = tuple[Tensor, Tensor]  # images (B, 3, S, S) normalised, masks (B, S, S) in {0, 1}
 BatchSource = Callable[["Stage", int], Iterator[Batch]]  # (stage, first step within it) -> its remaining batches
@@ -42,6 +42,11 @@ class Optimisation:
     token_gradient_norm: float = 1.0
     average_decay: float = 0.0  # of the exponential moving average of the weights; 0 keeps none
     bfloat16: bool = False
+    losses: tuple[str, ...] = LOSS_NAMES  # those that are minimised; all are reported
+
+    def __post_init__(self) -> None:
+        if not self.losses or not set(self.losses) <= set(LOSS_NAMES):
+            raise ValueError(f"losses must be some of {', '.join(LOSS_NAMES)}, got {self.losses}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +106,7 @@ class Trainer:
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
             output = self.model(images)
         losses = visualad_losses(output, masks)
-        losses.total.backward()
+        losses.sum_of(self.settings.losses).backward()
         for token in self.tokens:
             if token.grad is not None:
                 nn.utils.clip_grad_norm_(token, self.settings.token_gradient_norm)
@@ -184,5 +189,4 @@ def cosine_share(step: int, total_steps: int, final_share: float) -> float:
 
 def as_numbers(losses: Losses) -> dict[str, float]:
     """The losses as plain numbers, the total included."""
-    names = ("classification", "focal", "dice", "contrastive", "total")
-    return {name: float(getattr(losses, name).detach()) for name in names}
+    return {name: float(getattr(losses, name).detach()) for name in (*LOSS_NAMES, "total")}

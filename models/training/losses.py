@@ -15,6 +15,7 @@ from models.scoring import top_fraction_mean, upsample
 
 PixelLoss = Callable[[Tensor, Tensor], Tensor]
 
+LOSS_NAMES: Final = ("classification", "focal", "dice", "contrastive")
 CONTRASTIVE_MARGIN: Final = 0.5
 FOCAL_GAMMA: Final = 2.0
 DICE_SMOOTH: Final = 1.0
@@ -33,7 +34,12 @@ class Losses:
     @property
     def total(self) -> Tensor:
         """Their sum."""
-        return self.classification + self.focal + self.dice + self.contrastive
+        return self.sum_of(LOSS_NAMES)
+
+    def sum_of(self, names: tuple[str, ...]) -> Tensor:
+        """The sum of some of them, for ablations (Table 10)."""
+        parts: list[Tensor] = [getattr(self, name) for name in names]
+        return torch.stack(parts).sum()
 
 
 def visualad_losses(output: VisualADOutput, masks: Tensor) -> Losses:

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
+from app.cli import main
 from app.commands.train import parse_stage
 from app.services.training import TrainingRun, train
 from models import loading
@@ -72,3 +74,48 @@ def test_a_stage_is_read_from_three_numbers() -> None:
     assert not parse_stage("392x300x8f", preset).trains_tokens
     with pytest.raises(DataError, match="write side x steps x batch size"):
         parse_stage("252x2000", preset)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Three normal and two marked pictures, 40 x 40."""
+    root = tmp_path / "mine"
+    for index in range(5):
+        kind = "good" if index < 3 else "hole"
+        path = root / "nut" / "test" / kind / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (40, 40), 40 * index).save(path)
+        if kind == "hole":
+            mask = root / "nut" / "ground_truth" / "hole" / f"{index}_mask.png"
+            mask.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("1", (40, 40), 1).save(mask)
+    return root
+
+
+def test_the_command_trains_on_a_data_set_with_the_papers_settings_and_the_head_says_so(
+    tmp_path: Path, data: Path
+) -> None:
+    out = tmp_path / "head.safetensors"
+    options = ["--image-size", "70", "--batch-size", "2", "--epochs", "2", "--workers", "0", "--layers", "2,4"]
+    options += ["--saf", "linear", "--no-sca", "--losses", "focal,dice"]
+
+    assert main(["train", "--data", str(data), "--out", str(out), *options]) == 0
+
+    config = read_head(out).config
+    run = config["training"]
+    assert (config["saf"], config["sca"]) == ("linear", False)
+    assert run["stages"] == [[70, 6, 2, "all"]]  # 2 epochs of 2 + 2 + 1 pictures
+    assert (run["data"], run["classes"], run["pictures"]) == ("mvtec:mine", ["nut"], 5)
+    assert (run["optimisation"]["module_rate"], run["optimisation"]["average_decay"]) == (1e-4, 0.0)
+    assert run["optimisation"]["losses"] == ["focal", "dice"]
+    model = loading.load_preset(PRESET, WeightsLocation(weights_dir=tmp_path, head_path=out))
+    assert model.trained_on == "mvtec:mine"
+    assert not any(name.startswith("cross_attention") for name in model.method.head.state_dict())
+
+
+def test_another_loss_than_there_is_ends_in_a_sentence(
+    tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "--data", str(data), "--out", str(tmp_path / "h.safetensors"), "--losses", "hinge"]) == 2
+
+    assert "--losses 'hinge' cannot be: losses must be some of" in capsys.readouterr().err

@@ -7,6 +7,7 @@ import torch
 from models.backbones.vit import build_tiny_backbone
 from models.methods.visualad import VisualAD, VisualADConfig
 from models.training.loop import Batch, Optimisation, Stage, Trainer, cosine_share
+from models.training.losses import LOSS_NAMES
 
 STAGES = (Stage(image_px=28, steps=3, batch_size=2), Stage(image_px=42, steps=2, batch_size=2))
 
@@ -85,3 +86,30 @@ def test_the_rate_follows_half_a_cosine_down_to_its_final_share() -> None:
     assert cosine_share(0, 11, 0.1) == pytest.approx(1.0)
     assert cosine_share(5, 11, 0.1) == pytest.approx(0.55)
     assert cosine_share(10, 11, 0.1) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("left_out", ["focal", "dice", "classification", "contrastive"])
+def test_a_loss_that_is_left_out_moves_nothing(left_out: str) -> None:
+    def head_after(names: tuple[str, ...]) -> dict[str, torch.Tensor]:
+        torch.manual_seed(3)
+        model = VisualAD(build_tiny_backbone(), VisualADConfig(layers=(2, 4), dropout=0.0))
+        trainer = Trainer(model, STAGES[:1], Optimisation(losses=names))
+        images, masks = next(iter(random_batches(STAGES[0], 0)))
+        trainer.take_step(images, masks)
+        return {name: value.grad for name, value in model.head.named_parameters() if value.grad is not None}
+
+    names = tuple(name for name in LOSS_NAMES if name != left_out)
+    whole, part, alone = head_after(LOSS_NAMES), head_after(names), head_after((left_out,))
+
+    # Gradients add up; the tokens' own are clipped, so they are left out here.
+    for name in set(whole) - {"anomaly_token", "normal_token"}:
+        missing = alone.get(name, torch.zeros_like(whole[name]))
+        torch.testing.assert_close(
+            part.get(name, torch.zeros_like(missing)) + missing, whole[name], atol=1e-5, rtol=1e-3
+        )
+
+
+@pytest.mark.parametrize("names", [(), ("focal", "hinge")])
+def test_an_unknown_loss_is_refused(names: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="losses must be some of classification, focal, dice, contrastive"):
+        Optimisation(losses=names)
