@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from models.data.pixel_values import Bytes, over_white, to_bytes
 
 _MINISWHITE, _MINISBLACK, _RGB = 0, 1, 2
+_TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # small and large TIFF, in both byte orders
 _NO_COMPRESSION, _DEFLATE, _PACKBITS, _OLD_DEFLATE = 1, 8, 32773, 32946  # others need codecs that we do not install
 _TAG_ORIENTATION = 274
 # Turns an array (H, W, ...) as stored into how it is meant to be seen, by the value of the orientation tag.
@@ -59,6 +60,8 @@ def open_deep_tiff(data: bytes) -> DeepTiff | None:
     Returns:
         the first page, or None for what is left to Pillow: 8 bits or fewer, palettes, CMYK, LZW, other formats.
     """
+    if not data.startswith(_TIFF_MARKS):  # tifffile's own refusal would keep `data` in memory until the next collection
+        return None
     try:
         page = tifffile.TiffFile(io.BytesIO(data)).pages[0]
     except (tifffile.TiffFileError, IndexError, ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""Batches of a data set's pictures for the training loop: each picture once an epoch, in an order that the seed gives."""
+"""Batches of a data set for the training loop: every picture once an epoch, in an order that the seed gives."""
 
 from __future__ import annotations
 
