@@ -45,6 +45,9 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType({
     "bench": Command("app.commands.bench", "measure how long inspection takes"),
     "train": Command("app.commands.train", "train a head on synthetic anomalies"),
     "data": Command("app.commands.data", "fetch and show the pictures that training uses"),
+    "workspace": Command("app.commands.workspace", "check a workspace, list its pictures, show their history"),
+    "import-data": Command("app.commands.import_data", "take pictures and annotations into a workspace"),
+    "export-data": Command("app.commands.export_data", "write a workspace's annotations for other programs"),
     "screenshot": Command("app.commands.screenshot", "take a picture of the app's page"),
 })  # fmt: skip
 

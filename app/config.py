@@ -37,6 +37,8 @@ class AppConfig:
     host: str = "127.0.0.1"
     port: int = 7860
     allow_hub: bool = False  # whether weights may be fetched from the hub
+    workspace: Path = Path("workspace")  # folder of the pictures and corrections
+    database: str | None = None  # URL of the workspace's database; None = a SQLite file in its folder
 
     def __post_init__(self) -> None:
         if self.device not in DEVICES:
@@ -46,9 +48,10 @@ class AppConfig:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> AppConfig:
-        """Read ODDITY_WEIGHTS, ODDITY_DEVICE, ODDITY_HOST, ODDITY_PORT and ODDITY_ALLOW_HUB.
+        """Read ODDITY_WEIGHTS, _DEVICE, _HOST, _PORT, _ALLOW_HUB, _WORKSPACE and _DATABASE (each after ODDITY).
 
-        In a Hugging Face Space (SPACE_ID is set) the page is served to the Space's proxy and the hub may be used.
+        In a Hugging Face Space (SPACE_ID is set) the page is served to the Space's proxy, the hub may be used, and the
+        workspace lies on the Space's storage, where there is one.
 
         Raises:
             ExpectedError: a variable holds something that it cannot mean.
@@ -60,6 +63,8 @@ class AppConfig:
             host=environment.get("ODDITY_HOST") or ("0.0.0.0" if in_space else "127.0.0.1"),
             port=_whole_number(environment, "ODDITY_PORT", default=7860),
             allow_hub=_switch(environment, "ODDITY_ALLOW_HUB", default=in_space),
+            workspace=Path(environment.get("ODDITY_WORKSPACE") or _default_workspace(in_space)),
+            database=environment.get("ODDITY_DATABASE") or None,
         )
 
     def location(self, *, backbone_path: Path | None = None, head_path: Path | None = None) -> WeightsLocation:
@@ -98,6 +103,11 @@ def resolve_device(device: str) -> str:
         usable = ", ".join(name for name, is_there in present.items() if is_there)
         raise ExpectedError(f"Device {device!r} was asked for, but torch finds only: {usable}; choose one of those.")
     return device
+
+
+def _default_workspace(in_space: bool) -> str:
+    """Storage that outlives a restart where a Space has it, else a folder beside the program."""
+    return "/data/workspace" if in_space and os.access("/data", os.W_OK) else "workspace"
 
 
 def _whole_number(environment: Mapping[str, str], name: str, *, default: int) -> int:

@@ -16,21 +16,41 @@ def test_an_empty_environment_gives_the_defaults() -> None:
     assert config == AppConfig()
     assert (config.weights_dir, config.host, config.port) == (Path("weights"), "127.0.0.1", 7860)
     assert not config.allow_hub
+    assert (config.workspace, config.database) == (Path("workspace"), None)
 
 
 def test_every_variable_is_read() -> None:
     config = AppConfig.from_environment({
         "ODDITY_WEIGHTS": "/w", "ODDITY_DEVICE": "cpu", "ODDITY_HOST": "::1", "ODDITY_PORT": "80",
-        "ODDITY_ALLOW_HUB": "Yes",
+        "ODDITY_ALLOW_HUB": "Yes", "ODDITY_WORKSPACE": "/s", "ODDITY_DATABASE": "postgresql://somewhere/oddity",
     })  # fmt: skip
 
-    assert config == AppConfig(weights_dir=Path("/w"), device="cpu", host="::1", port=80, allow_hub=True)
+    assert config == AppConfig(
+        weights_dir=Path("/w"), device="cpu", host="::1", port=80, allow_hub=True, workspace=Path("/s"),
+        database="postgresql://somewhere/oddity",
+    )  # fmt: skip
 
 
 def test_a_space_is_reachable_and_may_use_the_hub() -> None:
     config = AppConfig.from_environment({"SPACE_ID": "someone/oddity"})
 
     assert (config.host, config.allow_hub) == ("0.0.0.0", True)
+
+
+@pytest.mark.parametrize(
+    ("environment", "writable", "folder"),
+    [
+        ({"SPACE_ID": "a/b"}, True, "/data/workspace"),
+        ({"SPACE_ID": "a/b"}, False, "workspace"),
+        ({"SPACE_ID": "a/b", "ODDITY_WORKSPACE": "/mine"}, True, "/mine"),
+        ({}, True, "workspace"),
+    ],
+)
+def test_a_space_keeps_its_corrections_on_its_storage_where_it_has_one(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], writable: bool, folder: str
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: writable)
+    assert AppConfig.from_environment(environment).workspace == Path(folder)
 
 
 def test_the_hub_can_be_forbidden_in_a_space() -> None:
