@@ -1,4 +1,4 @@
-"""`python -m app evaluate`: measure a preset on the solar cells or on held-out synthetic pictures."""
+"""`python -m app evaluate`: measure a preset on the solar cells, on held-out synthetic pictures, or on a folder."""
 
 from __future__ import annotations
 
@@ -34,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_common(synthetic)
     synthetic.add_argument("--count", type=positive, default=200, help="pictures (default: %(default)s)")
     synthetic.add_argument("--seed", type=not_negative, default=0, help="of the first picture (default: %(default)s)")
+    folder = data.add_parser("folder", help="a data set on disk: MVTec folders, meta.json, VisA and others")
+    folder.add_argument("folder", type=Path, metavar="DIR")
+    folder.add_argument("--layout", default="auto", help="how the folder is laid out (default: found out)")
+    folder.add_argument("--classes", metavar="A,B", help="only these classes")
+    _add_common(folder)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +58,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         help="use all kept layer maps instead of the model, with other --layers, --top-k or --sigma",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the JSON to a file too")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the result to a .json, .csv or .md file too")
     add_engine_options(parser)
 
 
@@ -61,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure, showing progress on stderr, and print the result."""
     from tqdm import tqdm
 
-    from app.commands.report_table import as_table
+    from app.commands.report_table import as_csv, as_markdown, as_table
     from app.services.reports import local_engine, use_threads
 
     config = config_from(args)
@@ -71,7 +76,8 @@ def run(args: argparse.Namespace) -> int:
     report = _evaluate(args, local_engine(where, resolve_device(config.device)), partial(tqdm, file=sys.stderr))
     text = json.dumps(asdict(report), indent=1)
     if args.out is not None:
-        _write(args.out, text + "\n")
+        writers = {".csv": as_csv, ".md": as_markdown}
+        _write(args.out, writers[args.out.suffix](report) if args.out.suffix in writers else text + "\n")
     print(text if args.json else as_table(report))
     return 0
 
@@ -88,6 +94,14 @@ def _evaluate(args: argparse.Namespace, engine: Engine, track: Track) -> Report:
         from app.services.synthetic_report import SyntheticRequest, evaluate_synthetic
 
         return evaluate_synthetic(SyntheticRequest(**common, count=args.count, seed=args.seed), engine, track)
+    if args.data == "folder":
+        from app.services.dataset_report import FolderRequest, evaluate_folder
+
+        if args.save_maps is not None or args.from_maps is not None:
+            raise ExpectedError("Layer maps of a folder are not kept; leave --save-maps and --from-maps out.")
+        classes = None if args.classes is None else tuple(args.classes.split(","))
+        asked = FolderRequest(**common, folder=args.folder, layout=args.layout, class_names=classes)
+        return evaluate_folder(asked, engine, track)
     from app.services.elpv_report import ElpvRequest, evaluate_elpv
 
     request = ElpvRequest(

@@ -1,7 +1,9 @@
-"""A report as a small table for the terminal; what does not apply is "n/a"."""
+"""A report as a table for the terminal, for Markdown or as CSV; what does not apply is "n/a"."""
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 
 from app.services.reports import Report, ReportRow
@@ -12,15 +14,34 @@ _PIXEL_COLUMNS = ("pixel AUROC", "pixel AP", "pixel F1", "pro", "aupro")
 
 def as_table(report: Report) -> str:
     """Lay a report out: one line per row, and below it what it was measured with."""
-    with_pixels = any(row.pixel is not None for row in report.rows)
-    header = _IMAGE_COLUMNS + (_PIXEL_COLUMNS if with_pixels else ())
-    lines = aligned([header, *(cells_of(row, with_pixels) for row in report.rows)])
+    lines = aligned(_cells(report))
     head = f"head {report.checkpoint[:12]}, layers {','.join(map(str, report.layers))}, " if report.checkpoint else ""
     about = (
         f"{report.data}; {report.preset}, {head}{report.image_size} px, top-k {report.top_k:g}, "
         f"sigma {report.blur_sigma:g}; {report.seconds:.0f} s"
     )
-    return "\n".join([*lines, about])
+    return "\n".join([*lines, about, *(f"warning: {warning}" for warning in report.warnings)])
+
+
+def as_markdown(report: Report) -> str:
+    """The same table for a document."""
+    rows = _cells(report)
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]) + "\n"
+
+
+def as_csv(report: Report) -> str:
+    """The same table as CSV, what does not apply left empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([["" if cell in ("n/a", "–") else cell for cell in row] for row in _cells(report)])
+    return text.getvalue()
+
+
+def _cells(report: Report) -> list[tuple[str, ...]]:
+    with_pixels = any(row.pixel is not None for row in report.rows)
+    header = _IMAGE_COLUMNS + (_PIXEL_COLUMNS if with_pixels else ())
+    return [header, *(cells_of(row, with_pixels) for row in report.rows)]
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -41,7 +62,9 @@ def cells_of(row: ReportRow, with_pixels: bool) -> tuple[str, ...]:
     if row.auroc_range is not None:
         auroc += f" ({number(row.auroc_range[0])}..{number(row.auroc_range[1])})"
     image = (auroc, number(row.image.average_precision), number(row.image.f1_max))
-    cells = (row.method, row.group, str(row.image.n_normal), str(row.image.n_anomalous), *image)
+    counts = (row.image.n_normal, row.image.n_anomalous)
+    counted = tuple(str(count) if any(counts) else "–" for count in counts)  # a published row tells no counts
+    cells = (row.method, row.group, *counted, *image)
     if not with_pixels:
         return cells
     pixel = row.pixel

@@ -17,18 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.services.caches import BoundedCache
-from app.services.colours import ColourScale, around
+from app.services.fusing import calibrated, chosen_layers, fuse_at_size, layer_scale, mask_at
 from app.services.gpu import lent_gpu
 from app.services.inspection import FloatMaps, Inspection, judge
 from app.services.regions import find_regions
 from app.services.scores import top_fraction_mean
 from models.config import InspectionConfig
-from models.errors import DataError
 from models.registry import PRESETS
 from models.weights import preset_status
 
 if TYPE_CHECKING:
-    from models.calibration import Thresholds
     from models.data.pictures import Picture
     from models.loading import LoadedModel
     from models.weights import PresetStatus, WeightsLocation
@@ -119,15 +117,16 @@ class Inspector:
         """
         start_s = time.perf_counter()
         model = self.model(preset)
-        layers = _chosen_layers(settings.layers, model)
+        layers = chosen_layers(settings.layers, model)
         forward, from_cache = self._forward(picture, preset, model)
-        anomaly_map = self._anomaly_map(forward, picture, preset, model, layers, settings.blur_sigma)
+        size_hw = (picture.rgb.shape[0], picture.rgb.shape[1])
+        anomaly_map = self._anomaly_map(forward, picture, preset, model, layers, settings.blur_sigma, size_hw)
         image_score = top_fraction_mean(anomaly_map, settings.top_k)
-        thresholds = _calibrated(model, layers, settings)
+        thresholds = calibrated(model, layers, settings)
         threshold = settings.threshold
         if threshold is None and thresholds is not None:
             threshold = thresholds.anomalous
-        pred_mask = _mask(anomaly_map, threshold)
+        pred_mask = mask_at(anomaly_map, threshold)
         regions, region_count = find_regions(anomaly_map, pred_mask)
         return Inspection(
             picture=picture,
@@ -142,7 +141,7 @@ class Inspector:
             threshold=threshold,
             thresholds=thresholds,
             verdict=judge(image_score, threshold, thresholds),
-            layer_scale=_layer_scale(model),
+            layer_scale=layer_scale(model),
             pred_mask=pred_mask,
             regions=regions,
             region_count=region_count,
@@ -151,6 +150,17 @@ class Inspector:
             from_cache=from_cache,
             settings=settings,
         )
+
+    def input_map(self, picture: Picture, preset: str, settings: InspectionConfig) -> FloatMaps:
+        """The fused map of `inspect` before it is resized to the picture: (S, S) at the model's input size.
+
+        A browser that enlarges it bilinearly gets the map of `inspect`; raises what `inspect` raises.
+        """
+        model = self.model(preset)
+        layers = chosen_layers(settings.layers, model)
+        forward, _ = self._forward(picture, preset, model)
+        size_hw = (model.image_size, model.image_size)
+        return self._anomaly_map(forward, picture, preset, model, layers, settings.blur_sigma, size_hw)
 
     def _forward(self, picture: Picture, preset: str, model: LoadedModel) -> tuple[_Forward, bool]:
         """Layer maps of the picture, from memory if they are there; True says that they were."""
@@ -177,9 +187,10 @@ class Inspector:
         model: LoadedModel,
         layers: tuple[int, ...],
         blur_sigma: float,
+        size_hw: tuple[int, int],
     ) -> FloatMaps:
-        """The fused map at the picture's size, remembered per choice of layers and smoothing."""
-        key = (picture.digest, preset, model.checkpoint_digest, layers, blur_sigma)
+        """The fused map at some size, remembered per choice of layers and smoothing."""
+        key = (picture.digest, preset, model.checkpoint_digest, layers, blur_sigma, size_hw)
         remembered = self._anomaly_maps.get(key)
         if remembered is not None:
             return remembered
@@ -189,7 +200,7 @@ class Inspector:
             layers,
             input_px=model.image_size,
             blur_sigma=blur_sigma,
-            size_hw=picture.rgb.shape[:2],
+            size_hw=size_hw,
         )
         fused.flags.writeable = False
         self._anomaly_maps.put(key, fused)
@@ -203,71 +214,3 @@ class Inspector:
         from models.loading import load_preset  # pulls torch in, which the page must not wait for
 
         return load_preset(preset, self.where, device=resolve_device(self.device), report=self._report)
-
-
-def fuse_at_size(
-    layer_maps: FloatMaps,
-    available: tuple[int, ...],
-    chosen: tuple[int, ...],
-    *,
-    input_px: int,
-    blur_sigma: float,
-    size_hw: tuple[int, int],
-) -> FloatMaps:
-    """`models.scoring.anomaly_map` for one picture: (L, gh, gw) in, (H, W) out."""
-    import torch  # not at import: the page must be up before torch is
-
-    from models.scoring import anomaly_map
-
-    with torch.inference_mode():
-        fused = anomaly_map(
-            torch.from_numpy(layer_maps.copy()).unsqueeze(0),
-            available,
-            chosen,
-            input_size_hw=(input_px, input_px),
-            blur_sigma=blur_sigma,
-            output_size_hw=size_hw,
-        )
-    result: FloatMaps = fused[0].numpy()
-    return result
-
-
-def _chosen_layers(wanted: tuple[int, ...] | None, model: LoadedModel) -> tuple[int, ...]:
-    """The wanted layers in ascending order; None means the model's own choice."""
-    if wanted is None:
-        return model.default_layers
-    available = model.layers
-    missing = sorted(set(wanted) - set(available))
-    if missing:
-        raise DataError(
-            f"This model has no layer {', '.join(map(str, missing))}; choose among {', '.join(map(str, available))}."
-        )
-    return tuple(sorted(set(wanted)))
-
-
-def _calibrated(model: LoadedModel, layers: tuple[int, ...], settings: InspectionConfig) -> Thresholds | None:
-    if model.calibration is None:
-        return None
-    return model.calibration.thresholds(layers, top_k=settings.top_k, blur_sigma=settings.blur_sigma)
-
-
-def _layer_scale(model: LoadedModel) -> ColourScale:
-    """One scale for all single layers, wide enough for each, at the preset's own settings."""
-    if model.calibration is None:
-        return ColourScale(0.0, 1.0)
-    preset = model.preset
-    scales = [
-        around(single.normal_level, single.anomalous)
-        for single in (
-            model.calibration.thresholds((layer,), top_k=preset.top_k, blur_sigma=preset.blur_sigma)
-            for layer in model.layers
-        )
-    ]
-    return ColourScale(min(scale.low for scale in scales), max(scale.high for scale in scales))
-
-
-def _mask(anomaly_map: FloatMaps, threshold: float | None) -> NDArray[np.bool_]:
-    if threshold is None:
-        return np.zeros(anomaly_map.shape, dtype=np.bool_)
-    mask: NDArray[np.bool_] = anomaly_map >= threshold
-    return mask

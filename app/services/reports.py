@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.services.inspector import fuse_at_size
+from app.services.fusing import fuse_at_size
 from app.services.scores import top_fraction_mean
 from models.config import InspectionConfig
 from models.errors import DataError
@@ -81,6 +81,7 @@ class Report:
     blur_sigma: float
     rows: tuple[ReportRow, ...]
     seconds: float
+    warnings: tuple[str, ...] = ()  # sentences that must stand beside the numbers
 
 
 def local_engine(where: WeightsLocation, device: str = "cpu") -> Engine:
