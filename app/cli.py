@@ -43,6 +43,7 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType({
     "weights": Command("app.commands.weights", "list the presets and get their weights"),
     "evaluate": Command("app.commands.evaluate", "measure a preset on a data set"),
     "bench": Command("app.commands.bench", "measure how long inspection takes"),
+    "export": Command("app.commands.export", "write a preset as one ONNX file"),
     "train": Command("app.commands.train", "train a head on synthetic anomalies"),
     "data": Command("app.commands.data", "fetch and show the pictures that training uses"),
     "workspace": Command("app.commands.workspace", "check a workspace, list its pictures, show their history"),
