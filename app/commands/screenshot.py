@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from app.commands.options import add_engine_options, config_from
@@ -48,16 +49,18 @@ def run(args: argparse.Namespace) -> int:
         raise ExpectedError(f"There is no picture at {picture}; give another with --picture.")
     chromium = find_chromium()
 
+    from app.store.workspace import Workspace
     from app.ui.engine import Engine
     from app.ui.launch import Address, start
 
     config = config_from(args)
     engine = Engine(config.location(head_path=args.checkpoint), config.device)
-    page, url = start(engine, Address(port=None))
-    try:
-        _photograph(f"{url}?__theme={args.theme}", picture, chromium, args.out)
-    finally:
-        page.close()
+    with TemporaryDirectory(prefix="oddity-") as folder, Workspace.open(Path(folder)) as workspace:
+        page, url = start(engine, workspace, Address(port=None))
+        try:
+            _photograph(f"{url}?__theme={args.theme}", picture, chromium, args.out)
+        finally:
+            page.close()
     print(f"The picture of the page is at {args.out}.")
     return 0
 

@@ -39,18 +39,20 @@ DOWNLOADS: Final[Mapping[str, Download]] = MappingProxyType(
 )
 
 # The file is made by a button; a hidden download button then hands it to the browser.
-_CLICK = "() => { const box = document.querySelector('#%s'); (box.querySelector('a') ?? box).click(); }"
+CLICK: Final = "() => { const box = document.querySelector('#%s'); (box.querySelector('a') ?? box).click(); }"
 
 
-def build_downloads(desk: Desk, session: gr.State, inputs: list[Any]) -> None:
-    """Put one button per kind of file where the caller's layout is.
+def build_downloads(desk: Desk, session: gr.State, inputs: list[Any], first: gr.Button) -> None:
+    """Put a row of buttons, one per kind of file, where the caller's layout is.
 
     Args:
         desk: what the handlers work with.
         session: the visitor's state.
         inputs: the components behind `Controls`.
+        first: a button that is not rendered yet and goes to the left of them.
     """
     with gr.Row(elem_classes="downloads"):
+        first.render()
         for kind, download in DOWNLOADS.items():
             button = gr.Button(download.label, size="sm", elem_id=f"download-{kind}", min_width=90)
             file = gr.DownloadButton(visible="hidden", elem_id=f"file-{kind}")
@@ -61,7 +63,7 @@ def build_downloads(desk: Desk, session: gr.State, inputs: list[Any]) -> None:
                 concurrency_id="redraw",
                 show_progress="hidden",
                 api_visibility="private",
-            ).success(fn=None, js=_CLICK % f"file-{kind}")
+            ).success(fn=None, js=CLICK % f"file-{kind}")
 
 
 def make_file(desk: Desk, kind: str, session: Session, *values: Any) -> str:

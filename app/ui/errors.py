@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import html
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
 
 import gradio as gr
@@ -43,10 +43,32 @@ def shows_errors(handler: Callable[Parameters, Result]) -> Callable[Parameters, 
             return handler(*args, **kwargs)
         except gr.Error:
             raise
-        except ExpectedError as error:
-            raise ShownError(str(error), "Not possible") from error
         except Exception as error:
-            _log.exception("unexpected error in %s", getattr(handler, "__name__", handler))
-            raise ShownError(UNEXPECTED, "Unexpected error") from error
+            raise _for_people(handler, error) from error
 
     return shown
+
+
+def shows_errors_of_steps(
+    handler: Callable[Parameters, Iterator[Result]],
+) -> Callable[Parameters, Iterator[Result]]:
+    """`shows_errors` for a handler that yields; Gradio knows those by their being generator functions."""
+
+    @functools.wraps(handler)
+    def shown(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Iterator[Result]:
+        try:
+            yield from handler(*args, **kwargs)
+        except gr.Error:
+            raise
+        except Exception as error:
+            raise _for_people(handler, error) from error
+
+    return shown
+
+
+def _for_people(handler: Callable[..., object], error: Exception) -> ShownError:
+    """The message for an error; what nobody expected goes to the log."""
+    if isinstance(error, ExpectedError):
+        return ShownError(str(error), "Not possible")
+    _log.error("unexpected error in %s", getattr(handler, "__name__", handler), exc_info=error)
+    return ShownError(UNEXPECTED, "Unexpected error")

@@ -45,6 +45,7 @@ class InspectTab:
     regions_heading: gr.Markdown
     regions: gr.Dataframe
     weights: gr.Textbox
+    correct: gr.Button
 
     def outputs(self) -> list[Any]:
         """The components that `handlers.Shown` is for, in its order."""
@@ -86,7 +87,10 @@ def build_inspect_tab(desk: Desk) -> InspectTab:
                 slider_position=40,
                 buttons=["fullscreen"],
             )
-            build_downloads(desk, session, controls.inputs())
+            correct = gr.Button(
+                "Correct this", size="sm", variant="primary", elem_id="correct-this", min_width=110, render=False
+            )
+            build_downloads(desk, session, controls.inputs(), correct)
             with gr.Row(equal_height=False):
                 with gr.Column(scale=1, min_width=320):
                     fused_map = _image("Fused map (sum of the chosen layers)", "fused-map")
@@ -108,7 +112,7 @@ def build_inspect_tab(desk: Desk) -> InspectTab:
             )
     tab = InspectTab(
         session, picture, example_row, method, picker, controls, verdict, compare, fused_map, sheet,
-        regions_heading, regions, weights,
+        regions_heading, regions, weights, correct,
     )  # fmt: skip
     _connect_picture(tab, desk, examples)
     _connect_model(tab, desk)

@@ -10,9 +10,11 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read by gradio whe
 
 import gradio as gr
 
+from app.store.workspace import Workspace
 from app.ui.engine import Engine
 from app.ui.layout import build_page
-from app.ui.theme import STYLE_SHEET, make_theme
+from app.ui.theme import STYLE_SHEET, make_theme, workbench_styles
+from app.ui.workbench_component import serve_scripts
 from models.errors import ExpectedError
 
 MAX_FILE_SIZE = "200mb"
@@ -28,18 +30,19 @@ class Address:
     mcp: bool = False  # also serve the named endpoints to MCP clients
 
 
-def start(engine: Engine, address: Address) -> tuple[gr.Blocks, str]:
+def start(engine: Engine, workspace: Workspace | ExpectedError, address: Address) -> tuple[gr.Blocks, str]:
     """Serve the page in the background, then load the model.
 
     Args:
         engine: what inspects; its warm-up starts once the page answers.
+        workspace: what corrections are kept in, or why there is none; closed by the caller.
         address: where to listen.
     Returns:
         The page, to be closed by the caller, and its address for a browser.
     Raises:
         ExpectedError: the port is taken, or MCP was asked for without its package.
     """
-    page = build_page(engine)
+    page = build_page(engine, workspace, is_mcp=address.mcp)
     if address.mcp and find_spec("mcp") is None:
         raise ExpectedError(
             "MCP needs the package mcp, which is not installed; install gradio[mcp], or leave --mcp out."
@@ -53,6 +56,7 @@ def start(engine: Engine, address: Address) -> tuple[gr.Blocks, str]:
 
 
 def _launch(page: gr.Blocks, address: Address) -> str:
+    serve_scripts()
     _, url, _ = page.queue(default_concurrency_limit=4).launch(
         server_name=address.host,
         server_port=address.port,
@@ -70,12 +74,17 @@ def _launch(page: gr.Blocks, address: Address) -> str:
         quiet=True,
         theme=make_theme(),
         css_paths=[STYLE_SHEET],
+        head=workbench_styles(),
     )
     return str(url)
 
 
-def serve(engine: Engine, address: Address) -> None:
+def serve(engine: Engine, workspace: Workspace | ExpectedError, address: Address) -> None:
     """Serve the page until the process is stopped."""
-    page, url = start(engine, address)
+    page, url = start(engine, workspace, address)
     print(f"Oddity is open at {url}  (stop with Ctrl+C)", flush=True)
-    page.block_thread()
+    try:
+        page.block_thread()
+    finally:
+        if not isinstance(workspace, ExpectedError):
+            workspace.close()

@@ -20,6 +20,13 @@ def first_ready(statuses: Sequence[PresetStatus], method: str) -> str | None:
     return next((name for name, preset in PRESETS.items() if preset.method == method and name in ready), None)
 
 
+def preset_choices(statuses: Sequence[PresetStatus]) -> list[tuple[str, str]]:
+    """All presets as entries of a dropdown; those without weights say so."""
+    return [
+        (PRESETS[status.preset].title + ("" if status.ready else " (no weights)"), status.preset) for status in statuses
+    ]
+
+
 def picker_value(statuses: Sequence[PresetStatus], chosen: str) -> dict[str, Any]:
     """What `PresetPicker` shows: the presets of the chosen one's method, those without weights disabled."""
     method = PRESETS[chosen].method

@@ -1,4 +1,4 @@
-"""The page's look: a calm theme on the system's own fonts, and where the style sheet lies."""
+"""The page's look: a calm theme on the system's own fonts, and where the style sheets lie."""
 
 from __future__ import annotations
 
@@ -8,10 +8,20 @@ from typing import Final
 from gradio.themes import Base
 from gradio.themes.utils import colors, sizes
 
-STYLE_SHEET: Final = Path(__file__).resolve().parents[2] / "assets" / "style" / "oddity.css"
+_STYLES: Final = Path(__file__).resolve().parents[2] / "assets" / "style"
+STYLE_SHEET: Final = _STYLES / "oddity.css"
+WORKBENCH_SHEETS: Final = (_STYLES / "editor.css", _STYLES / "workbench.css")
 
 _SANS: Final = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "Helvetica Neue", "sans-serif")
 _MONO: Final = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
+
+
+def workbench_styles() -> str:
+    """The workbench's style sheets as markup for the page's head.
+
+    They cannot go the way of STYLE_SHEET: what Gradio takes as css it rewrites, and drops container queries with it.
+    """
+    return "".join(f"<style>{sheet.read_text(encoding='utf-8')}</style>" for sheet in WORKBENCH_SHEETS)
 
 
 def make_theme() -> Base:

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from app.commands.screenshot import CHROMIUM_ARGUMENTS, find_chromium
+from app.store.workspace import Workspace
 from app.ui.engine import Engine
 from app.ui.examples import elpv_folder
 from app.ui.launch import Address, start
@@ -44,10 +45,11 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def app_url() -> Iterator[str]:
-    page, url = start(Engine(nowhere(), load=loader(FakeModel())), Address(port=None))
-    yield url
-    page.close()
+def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with Workspace.open(tmp_path_factory.mktemp("workspace")) as workspace:
+        page, url = start(Engine(nowhere(), load=loader(FakeModel())), workspace, Address(port=None))
+        yield url
+        page.close()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from app.config import AppConfig
+from app.store.workspace import Workspace
 from app.ui.engine import Engine
 from app.ui.launch import Address, start
 from models.config import InspectionConfig
@@ -34,10 +35,11 @@ def engine() -> Engine:
 
 
 @pytest.fixture
-def real_visit(chromium: Browser, engine: Engine) -> Iterator[Visit]:
-    page, url = start(engine, Address(port=None))
-    yield from visiting(chromium, url)
-    page.close()
+def real_visit(chromium: Browser, engine: Engine, tmp_path: Path) -> Iterator[Visit]:
+    with Workspace.open(tmp_path / "workspace") as workspace:
+        page, url = start(engine, workspace, Address(port=None))
+        yield from visiting(chromium, url)
+        page.close()
 
 
 def test_a_cracked_cell_is_inspected_shown_changed_and_downloaded(

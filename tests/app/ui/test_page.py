@@ -14,17 +14,21 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
+from app.store.errors import StoreError
+from app.store.workspace import Workspace
 from app.ui.engine import Engine
 from app.ui.launch import Address, start
+from app.ui.layout import build_page
 from models.errors import WeightsError
 from tests.app.fakes import FakeModel, loader, nowhere
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[tuple[gr.Blocks, str]]:
-    blocks, url = start(Engine(nowhere(), load=loader(FakeModel())), Address(port=None))
-    yield blocks, url
-    blocks.close()
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[gr.Blocks, str]]:
+    with Workspace.open(tmp_path_factory.mktemp("workspace")) as workspace:
+        blocks, url = start(Engine(nowhere(), load=loader(FakeModel())), workspace, Address(port=None))
+        yield blocks, url
+        blocks.close()
 
 
 @pytest.fixture(scope="module")
@@ -74,10 +78,28 @@ def test_settings_that_do_not_fit_are_answered_with_a_sentence(
         client.predict(file=handle_file(spot), **settings, api_name="/inspect")
 
 
-def test_only_inspect_is_public(client: Client) -> None:
+CORRECT = ["/add_image", "/propose", "/save_correction", "/list_images", "/history", "/export"]
+
+
+def test_only_inspect_and_the_corrections_are_public(client: Client) -> None:
     endpoints = client.view_api(return_format="dict", print_info=False)
-    assert list(endpoints["named_endpoints"]) == ["/inspect"]
+    assert list(endpoints["named_endpoints"]) == ["/inspect", *CORRECT]
     assert not endpoints["unnamed_endpoints"]
+
+
+def test_mcp_clients_may_only_read(tmp_path: Path) -> None:
+    engine = Engine(nowhere(), load=loader(FakeModel()))
+    with Workspace.open(tmp_path) as workspace:
+        offered = build_page(engine, workspace, is_mcp=True).get_api_info()["named_endpoints"]
+    assert list(offered) == ["/inspect", "/list_images", "/history", "/export"]
+
+
+def test_without_a_workspace_inspect_works_and_correct_says_why() -> None:
+    problem = StoreError("/w is a file, and a folder is needed; choose another folder.")
+    page = build_page(Engine(nowhere(), load=loader(FakeModel())), problem)
+    shown = [block for block in page.blocks.values() if getattr(block, "elem_id", None) == "correct-problem"]
+    assert list(page.get_api_info()["named_endpoints"]) == ["/inspect"]
+    assert str(problem) in shown[0].get_config()["value"]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +129,7 @@ def test_the_page_is_launched_locally_and_keeps_to_itself(monkeypatch: pytest.Mo
         return None, "http://127.0.0.1:1/", None
 
     monkeypatch.setattr(gr.Blocks, "launch", launch)
-    start(Engine(nowhere(), load=loader(FakeModel())), Address())
+    start(Engine(nowhere(), load=loader(FakeModel())), StoreError("none"), Address())
 
     assert (asked["server_name"], asked["share"], asked["allowed_paths"]) == ("127.0.0.1", False, [])
     assert (asked["ssr_mode"], asked["run_history"], asked["enable_monitoring"]) == (False, False, False)
@@ -125,7 +147,7 @@ def test_the_warm_up_says_in_the_header_why_there_is_no_engine() -> None:
 
 
 def test_the_theme_names_no_font_of_another_host() -> None:
-    from app.ui.theme import STYLE_SHEET, make_theme
+    from app.ui.theme import STYLE_SHEET, WORKBENCH_SHEETS, make_theme
 
     assert not [sheet for sheet in make_theme()._stylesheets if sheet]
-    assert "http" not in STYLE_SHEET.read_text()
+    assert not [sheet.name for sheet in (STYLE_SHEET, *WORKBENCH_SHEETS) if "http" in sheet.read_text()]
