@@ -45,6 +45,7 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType({
     "bench": Command("app.commands.bench", "measure how long inspection takes"),
     "export": Command("app.commands.export", "write a preset as one ONNX file"),
     "train": Command("app.commands.train", "train a head on synthetic anomalies"),
+    "ablate": Command("app.commands.ablate", "train and measure the rows of the paper's ablations"),
     "data": Command("app.commands.data", "fetch and show the pictures that training uses"),
     "workspace": Command("app.commands.workspace", "check a workspace, list its pictures, show their history"),
     "import-data": Command("app.commands.import_data", "take pictures and annotations into a workspace"),
