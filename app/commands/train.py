@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=not_negative, default=0, help="of weights and pictures (default: %(default)s)")
     parser.add_argument("--workers", type=not_negative, default=1, help="processes that make pictures; 0: this one")
     parser.add_argument("--threads", type=positive, help="threads of torch (default: torch's choice)")
+    parser.add_argument("--watch", type=positive, metavar="N", help="every N steps, measure on 32 held-out pictures")
 
 
 def _add_data_options(parser: argparse.ArgumentParser) -> None:
@@ -68,13 +69,15 @@ def run(args: argparse.Namespace) -> int:
     """Train, showing progress; a second call with the same options goes on where the first was stopped."""
     from tqdm import tqdm
 
+    from app.services.convergence import Watch
     from app.services.training import train
 
     settings = run_from(args)
+    watch = Watch(every=args.watch) if args.watch else None
     total = sum(stage.steps for stage in settings.stages)
     where = AppConfig.from_environment().location()
     with tqdm(total=total, unit="step", desc="train") as bar:
-        for report in train(settings, where, args.out, threads=args.threads):
+        for report in train(settings, where, args.out, threads=args.threads, watch=watch):
             bar.update(report.step - bar.n)
             bar.set_postfix({name: f"{value:.3f}" for name, value in report.losses.items()})
     print(f"wrote {args.out}")

@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from app.services.convergence import Watch, draw_convergence, held_out_ap, note_held_out
 from models.registry import get_backbone_spec, get_preset
 from models.weights import WeightsLocation
 
@@ -71,14 +72,18 @@ class TrainingRun:
         }
 
 
-def train(run: TrainingRun, where: WeightsLocation, out: Path, *, threads: int | None = None) -> Iterator[StepReport]:
+def train(
+    run: TrainingRun, where: WeightsLocation, out: Path, *, threads: int | None = None, watch: Watch | None = None
+) -> Iterator[StepReport]:
     """Train and write `out`; a report a step.  Goes on where an earlier call with the same settings was stopped.
 
     Args:
         run: the settings.
         where: where the backbone's weights may come from.
-        out: the head's file; `out` with .progress.pt holds the state and with .csv the losses of each step.
+        out: the head's file; `out` with .progress.pt holds the state, with .csv the losses of each step, with
+            .held_out.csv what was measured on the way, and with .png the figure of both.
         threads: of torch; None leaves torch's choice.
+        watch: how often to measure on held-out pictures; None draws the losses alone.
     Yields:
         A report after each step.
     Raises:
@@ -101,7 +106,11 @@ def train(run: TrainingRun, where: WeightsLocation, out: Path, *, threads: int |
         _log(out.with_suffix(".csv"), report)
         if report.step % _SAVE_EVERY_STEPS == 0 or report.step == trainer.total_steps:
             save_progress(progress, trainer, run.description())
+        if watch is not None and watch.is_due(report.step, trainer.total_steps):
+            precision = held_out_ap(trainer, run.preset, run.stages[-1].image_px, watch.pictures)
+            note_held_out(out.with_suffix(".held_out.csv"), report.step, *precision)
         yield report
+    draw_convergence(out.with_suffix(".csv"), out.with_suffix(".held_out.csv"), out.with_suffix(".png"))
     finish(run, model, trainer.trained_head(), out)
 
 
