@@ -39,6 +39,8 @@ def run(args: argparse.Namespace) -> int:
             bar.update(done - bar.n)
 
         report = write(workspace, args.format, args.out, progress=show)
+    for note in report.notes:
+        print(f"note: {note}", file=sys.stderr)
     for sentence in report.left_out:
         print(f"left out: {sentence}", file=sys.stderr)
     print(f"wrote {report.images} {'image' if report.images == 1 else 'images'} as {report.format} to {args.out}")

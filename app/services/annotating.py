@@ -16,6 +16,7 @@ from app.services.inspection import FloatMaps, Inspection
 from app.services.proposing import Proposer, settings_of, title_of
 from app.services.snapping import snap
 from app.services.thumbnails import Thumbnails
+from app.store.errors import StoreError
 from app.store.records import DefectClass, Label, NewRevision, Proposal, QueueItem, Revision, Saved, Source
 from models.data.pictures import Picture
 from models.errors import DataError, ExpectedError
@@ -95,7 +96,12 @@ class Annotator:
         item = self.workspace.item(digest)
         if not preset:
             proposal = item.proposal
-        proposal_mask = None if proposal is None else self.workspace.mask(proposal.mask_digest)
+        proposal_mask = None
+        if proposal is not None:
+            try:
+                proposal_mask = self.workspace.mask(proposal.mask_digest)
+            except StoreError as error:  # a damaged proposal must not keep a correction out
+                proposal, problem = None, str(error)
         empty = np.zeros(picture.rgb.shape[:2], dtype=np.bool_)
         mask = empty
         mask_from: MaskFrom = "empty"

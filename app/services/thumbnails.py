@@ -42,10 +42,9 @@ class Thumbnails:
 
     def _get(self, digest: str) -> bytes | None:
         path = self._workspace.folder / "cache" / "thumbnails" / digest[:2] / f"{digest}.webp"
-        try:
-            return path.read_bytes()
-        except OSError:
-            pass
+        with suppress(OSError):
+            if kept := path.read_bytes():  # a crash of the machine may leave an empty file
+                return kept
         try:
             data = thumbnail(self._workspace.image_bytes(digest), digest)
         except ExpectedError:

@@ -6,6 +6,7 @@ bytes.  The same bytes twice are one file.  Any number of threads and processes 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -119,6 +120,8 @@ def _make_folder(folder: Path, base: Path) -> None:
     """Make a folder below `base`, and make sure that the disk knows of it and of those above it."""
     if folder.is_dir():
         return
+    if not base.is_dir():  # moved or deleted: made anew here, it would take files that no database knows
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(base))
     folder.mkdir(parents=True, exist_ok=True)
     while folder != base:
         folder = folder.parent

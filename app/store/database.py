@@ -9,7 +9,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -51,6 +51,8 @@ class Database:
     writer: Engine  # the same connections, whose transactions begin otherwise
     place: str  # how it is called in messages
     read_only: bool
+    file: Path | None = None  # of SQLite
+    file_identity: tuple[int, int] | None = None  # of `file` when it was opened
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -73,6 +75,7 @@ class Database:
         with _told_as_sentences(self.place), self.writer.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+            self._require_in_place()
             yield connection
 
     def require_writable(self) -> None:
@@ -83,6 +86,14 @@ class Database:
         """
         if self.read_only:
             raise StoreError(_SENTENCES["readonly"].format(self.place))
+
+    def _require_in_place(self) -> None:
+        """SQLite goes on writing to a file that was moved or deleted, where nobody would find what was saved."""
+        if self.file is not None and _identity(self.file) != self.file_identity:
+            raise StoreError(
+                f"{self.place} was moved, replaced or deleted while it was open, so nothing was saved; put it back, or "
+                "start this program again with its new place."
+            )
 
     def close(self) -> None:
         """Close the connections that nobody uses."""
@@ -122,7 +133,7 @@ def open_sqlite(path: Path, *, read_only: bool = False, busy_timeout_s: float = 
     with _told_as_sentences(database.place, database):
         if not read_only:
             _use_write_ahead_log(connect, busy_timeout_s)
-    return database
+    return replace(database, file=path, file_identity=_identity(path))
 
 
 def open_postgresql(database_url: str, *, read_only: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Database:
@@ -169,6 +180,15 @@ def _mode(path: Path, read_only: bool) -> str:
         return "?mode=rwc"
     # A write-ahead log needs files beside the database.  Where none can be made the database cannot change either.
     return "?mode=ro" if path.with_name(path.name + "-wal").exists() else "?immutable=1"
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What a file keeps where it is moved; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _use_write_ahead_log(connect: Any, busy_timeout_s: float) -> None:

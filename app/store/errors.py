@@ -29,4 +29,6 @@ def write_failure(path: Path, error: OSError) -> StoreError:
         return StoreError(f"{path} may not be written by this user; change its permissions or choose another folder.")
     if error.errno in {errno.EEXIST, errno.ENOTDIR}:
         return StoreError(f"{path} is a file or lies below one, and a folder is needed; choose another folder.")
+    if error.errno == errno.ENOENT:
+        return StoreError(f"{path} is no longer there; put it back where it was, or open it where it is now.")
     return StoreError(f"{path} cannot be written ({error.strerror or error}); check the disk, then try again.")

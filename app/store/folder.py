@@ -68,13 +68,13 @@ def open_database(folder: Path, database_url: str | None, *, create: bool, busy_
 
 
 def _require_folder(folder: Path, *, create: bool) -> None:
-    if folder.is_dir():
-        return
-    if folder.exists():
-        raise StoreError(f"{folder} is a file, and a workspace is a folder; choose another place.")
-    if not create:
-        raise StoreError(f"There is no workspace in {folder}; check the path.")
     try:
+        if folder.is_dir():
+            return
+        if folder.exists():
+            raise StoreError(f"{folder} is a file, and a workspace is a folder; choose another place.")
+        if not create:
+            raise StoreError(f"There is no workspace in {folder}; check the path.")
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise write_failure(folder, error) from error

@@ -12,8 +12,9 @@ from app.store.records import LABELS, Mask, NewProposal, NewRevision, StoredImag
 
 SOURCE_KINDS: Final = ("proposal", "hand", "import", "restore", "api")
 MAX_NAME: Final = 255
+MAX_NOTE: Final = 10_000
 _MAX_CLASS_NAME: Final = 100
-_MAX_CHARACTERS: Final = {"author's name": 200, "note": 10_000, "save_id": 100}
+_MAX_CHARACTERS: Final = {"author's name": 200, "note": MAX_NOTE, "save_id": 100}
 
 
 def require_revision(image: StoredImage, new: NewRevision) -> None:

@@ -95,7 +95,7 @@ def _unknown(
     digests = [path.name.removesuffix(blobs.suffix) for path in paths]
     known: set[str] = set()
     for column in columns:
-        known.update(connection.scalars(select(column).where(column.in_(digests)).distinct()))
+        known.update(connection.scalars(select(column).where(column.in_(filter(is_digest, digests))).distinct()))
     for path, digest in zip(paths, digests, strict=True):
-        if not (digest in known and is_digest(digest) and path == blobs.path(digest)):
+        if not (digest in known and path == blobs.path(digest)):
             yield path

@@ -17,6 +17,7 @@ from app.store.database import BUSY_TIMEOUT_S, Database
 from app.store.errors import StoreError
 from app.store.folder import IMAGES, MASKS, open_database
 from app.store.masks import decode_png
+from app.store.migrations import read_state
 from app.store.records import (
     Added,
     Mask,
@@ -81,6 +82,12 @@ class Workspace:
     def read_only(self) -> bool:
         """Whether the folder may only be read; every change is refused then."""
         return self.database.read_only
+
+    @property
+    def identity(self) -> str:
+        """What tells this workspace from every other, wherever its folder is moved."""
+        with self.database.reading() as connection:
+            return read_state(connection, self.database.place).identity
 
     def add_image(
         self, data: bytes, name: str, *, author: str, origin: str = "", max_pixels: int = MAX_PIXELS

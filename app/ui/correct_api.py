@@ -13,6 +13,7 @@ from app.services.annotating import Correction
 from app.services.results import detailed_record, write_map_npy, write_mask_png
 from app.store.masks import decode_png
 from app.store.records import LABELS, STATES, Label, Mask
+from app.store.rules import MAX_NOTE
 from app.ui.components import picture_input, uploaded_path
 from app.ui.correct_handlers import CorrectDesk
 from app.ui.errors import shows_errors
@@ -107,7 +108,7 @@ class CorrectApi:
             mask=_mask_of(mask),
             author=account_of(request) or fields.text("author"),
             classes=fields.classes(),
-            note=fields.text("note", 2_000),
+            note=fields.text("note", MAX_NOTE),
             based_on=fields.number("based_on"),
             proposal_id=fields.optional_number("proposal"),
             through_api=True,

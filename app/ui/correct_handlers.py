@@ -89,7 +89,9 @@ def proposing_text(progress: ProposingProgress, *, finished: bool = False) -> st
 def export_text(report: ExportReport) -> str:
     """An export's report."""
     noun = "image" if report.images == 1 else "images"
-    return "\n".join([f"Export as {report.format}: {report.images:,} {noun}.", *_shortened(report.left_out)])
+    return "\n".join(
+        [f"Export as {report.format}: {report.images:,} {noun}.", *_shortened([*report.notes, *report.left_out])]
+    )
 
 
 def _shortened(lines: Sequence[str]) -> list[str]:

@@ -18,6 +18,7 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 
 from models.data.pictures import Picture
+from models.errors import ExpectedError
 
 _SHOWN_BY_BROWSERS: Final = {
     "PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp", "AVIF": ".avif",
@@ -34,6 +35,8 @@ def image_url(picture: Picture, original: Path) -> str:
         original: its file, which is not changed.
     Returns:
         The URL from the page's root on; the browser puts the root before it.
+    Raises:
+        ExpectedError: the cache cannot be written.
     """
     as_it_is = _shown_as_read(picture, original)
     name = f"image{as_it_is or '.png'}"
@@ -41,8 +44,14 @@ def image_url(picture: Picture, original: Path) -> str:
     try:
         os.utime(path)  # it was wanted again: kept for another day
     except OSError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _place(path, picture, original if as_it_is else None)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _place(path, picture, original if as_it_is else None)
+        except OSError as error:
+            raise ExpectedError(
+                f"{picture.name} cannot be shown, because its copy for the browser cannot be written below "
+                f"{get_upload_folder()} ({error.strerror or error}); make room there, then open it again."
+            ) from error
     return f"{API_PREFIX}/file={quote(str(path))}"
 
 

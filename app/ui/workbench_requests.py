@@ -15,14 +15,17 @@ from typing import Any, Final, cast
 
 from app.services.annotating import Correction
 from app.store.masks import unpack
+from app.store.queries import MAX_INTEGER
 from app.store.records import LABELS, SORTS, STATES, DefectClass, Label, Mask, Sort, State
+from app.store.rows import stored_text
+from app.store.rules import MAX_NOTE
 from models.data.pictures import MAX_PIXELS
 from models.errors import DataError
 
 MOST_THUMBNAILS: Final = 60
 MOST_ITEMS: Final = 200
-_MOST_CLASSES: Final = 2_000
-_LONGEST_NAME, _LONGEST_NOTE = 100, 2_000
+_MOST_CLASSES: Final = 20_000
+_LONGEST_NAME: Final = 100
 _LONGEST_MASK: Final = math.ceil(MAX_PIXELS / 8 * 1.01) * 4 // 3 + 64  # base64 of bits that do not compress
 _LARGEST_NUMBER: Final = 2**53 - 1  # of JavaScript
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -58,7 +61,7 @@ class Fields:
             return ""
         if not isinstance(value, str) or len(value) > longest or "\x00" in value:
             raise _unfit(name, f"a text of at most {longest} characters", value)
-        return value.strip()
+        return stored_text(value).strip()  # a browser may cut a sign in half
 
     def one_of(self, name: str, choices: tuple[str, ...], default: str | None = None) -> str:
         """One of some words."""
@@ -145,7 +148,7 @@ def queue_request(request: object) -> QueueRequest:
     return QueueRequest(
         states=fields.states(),
         sort=cast(Sort, fields.one_of("sort", SORTS, "newest")),
-        offset=fields.number("offset"),
+        offset=fields.number("offset", high=MAX_INTEGER),
         limit=fields.number("limit", 50, low=1, high=MOST_ITEMS),
     )
 
@@ -163,7 +166,7 @@ def correction_request(request: object, account: str) -> tuple[str, Correction]:
         mask=fields.mask(),
         author=account or fields.text("author"),
         classes=fields.classes(),
-        note=fields.text("note", _LONGEST_NOTE),
+        note=fields.text("note", MAX_NOTE),
         based_on=fields.number("based_on"),
         proposal_id=fields.optional_number("proposal"),
         edited=fields.flag("edited", True),

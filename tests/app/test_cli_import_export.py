@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from app.cli import main
 from app.store.workspace import Workspace
@@ -146,3 +147,15 @@ def test_a_format_that_does_not_exist_is_refused_with_those_that_do(
         main([command, "x", "--format", "voc"])
 
     assert "mvtec" in capsys.readouterr().err
+
+
+def test_what_to_know_of_turned_pictures_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (30, 20)).save(tmp_path / "turned.jpg", exif=exif)
+    Image.fromarray(SCRATCH.T).save(tmp_path / "turned_mask.png")
+    import_data(tmp_path / "w", tmp_path / "turned.jpg", tmp_path / "turned_mask.png")
+
+    assert export_data(tmp_path / "w", "masks", tmp_path / "out") == 0
+
+    assert "note: 1 pictures carry an EXIF orientation" in capsys.readouterr().err

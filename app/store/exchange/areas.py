@@ -28,19 +28,23 @@ def area_of_runs(starts: NDArray[np.int64], lengths: NDArray[np.int64], row_px: 
 
     Args:
         starts: (n,) numbers of the first pixels, counted along rows.
-        lengths: (n,) how many pixels follow each other.
+        lengths: (n,) how many pixels follow each other; no pixel lies in two runs.
         row_px: the pixels in a row.
     Returns:
         One area, or none where no pixel is covered.
     """
-    flat = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths) + np.arange(int(lengths.sum()))
-    if not flat.size:
+    starts, lengths = starts[lengths > 0], lengths[lengths > 0]
+    if not starts.size:
         return ()
-    ys, xs = np.divmod(flat, row_px)
-    top, left = int(ys.min()), int(xs.min())
-    mask = np.zeros((int(ys.max()) - top + 1, int(xs.max()) - left + 1), dtype=np.bool_)
-    mask[ys - top, xs - left] = True
-    return (Area(mask, left, top),)
+    top, bottom = int(starts.min()) // row_px, int((starts + lengths - 1).max()) // row_px + 1
+    # One more where a run begins, one less where it ends: a byte a pixel, however much is covered.
+    steps = np.zeros((bottom - top) * row_px + 1, dtype=np.int8)
+    np.add.at(steps, starts - top * row_px, 1)
+    np.add.at(steps, starts + lengths - top * row_px, -1)
+    covered = np.cumsum(steps[:-1], dtype=np.int8, out=steps[:-1]).view(np.bool_).reshape(-1, row_px)
+    columns = np.flatnonzero(covered.any(axis=0))
+    left = int(columns[0])
+    return (Area(covered[:, left : int(columns[-1]) + 1], left, top),)
 
 
 def united(parts: Iterable[tuple[Area, str]], size_hw: tuple[int, int]) -> tuple[Mask, tuple[DefectClass, ...]]:

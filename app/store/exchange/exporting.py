@@ -47,22 +47,8 @@ def export(
     Raises:
         StoreError: there is no such format, nothing is annotated, the folder is not empty or cannot be written.
     """
-    chosen = format_named(format) if isinstance(format, str) else format
     with _writes(folder):
-        was_there = folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
-        _require_empty(folder)
-        part = folder / _PART
-        try:
-            part.mkdir()
-            report = _write(workspace, chosen, part, progress)
-            for item in sorted(part.iterdir()):
-                item.rename(folder / item.name)
-        except BaseException:
-            shutil.rmtree(part if was_there else folder, ignore_errors=True)
-            raise
-        part.rmdir()
-    return report
+        return _export(workspace, format, folder, progress)
 
 
 def export_zip(
@@ -77,9 +63,27 @@ def export_zip(
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", suffix=".part", dir=path.parent) as beside:
             unpacked, part = Path(beside, "unpacked"), Path(beside, "whole.zip")
-            report = export(workspace, format, unpacked, progress=progress)
+            report = _export(workspace, format, unpacked, progress)
             _pack(unpacked, part)
             part.replace(path)
+    return report
+
+
+def _export(workspace: Workspace, format: str | Format, folder: Path, progress: Progress | None) -> ExportReport:
+    chosen = format_named(format) if isinstance(format, str) else format
+    was_there = folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    _require_empty(folder)
+    part = folder / _PART
+    try:
+        part.mkdir()
+        report = _write(workspace, chosen, part, progress)
+        for item in sorted(part.iterdir()):
+            item.rename(folder / item.name)
+    except BaseException:
+        shutil.rmtree(part if was_there else folder, ignore_errors=True)
+        raise
+    part.rmdir()
     return report
 
 

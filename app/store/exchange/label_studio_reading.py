@@ -53,7 +53,10 @@ def read_tasks(finder: Finder, file: str) -> Iterator[Found]:
 def _picture(inside: Inside, data: _Record) -> str:
     """The path of a task's image: the longest end of what the task names that is in the folder."""
     named = next((value for key, value in data.items() if key == "image"), next(iter(data.values()), ""))
-    address = urlsplit(text(named, 2000))
+    try:
+        address = urlsplit(text(named, 2000))
+    except ValueError as error:
+        raise DataError(f"Its image {text(named, 200)!r} is no address ({error}); correct it in the file.") from error
     path = parse_qs(address.query).get("d", [unquote(address.path)])[0].replace("\\", "/")
     parts = [part for part in path.split("/") if part]
     if ".." in parts:

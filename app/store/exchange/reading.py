@@ -107,7 +107,7 @@ class Inside:
                 relative = path.relative_to(self.folder).as_posix()
                 if _is_link(path) and refuse is not None:
                     refuse(Refusal(relative, "It is a link, and links are not followed; put the file itself there."))
-                elif name not in folders and not name.startswith(".") and not _is_link(path) and path.is_file():
+                elif name not in folders and not name.startswith(".") and not _is_link(path) and _is_file(path):
                     yield relative
 
     def pictures(self, below: str = "", refuse: Callable[[Refusal], None] | None = None) -> Iterator[str]:
@@ -117,9 +117,9 @@ class Inside:
     def folders(self, below: str = "") -> list[str]:
         """The names of the folders directly in a folder, in order; links and hidden ones are no folders."""
         start = self.folder / below
-        if _is_link(start) or not start.is_dir():
-            return []
         try:
+            if _is_link(start) or not start.is_dir():
+                return []
             found = [path for path in start.iterdir() if path.is_dir() and not _is_link(path)]
         except OSError:
             return []
@@ -143,4 +143,14 @@ def json_from(data: bytes, name: str) -> JsonValue:
 
 def _is_link(path: Path) -> bool:
     # A junction is Windows' link between folders; Python 3.12 names it, older ones resolve it.
-    return path.is_symlink() or (hasattr(path, "is_junction") and path.is_junction())
+    try:
+        return path.is_symlink() or (hasattr(path, "is_junction") and path.is_junction())
+    except OSError:  # in a closed folder, where opening it fails too
+        return False
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # who opens it says why it cannot be read
+        return True

@@ -64,7 +64,7 @@ def decode(counts: str | Sequence[float], size_hw: tuple[int, int]) -> tuple[Are
     starts = np.cumsum(whole) - whole
     # A column is to these runs what a row is elsewhere.
     turned = area_of_runs(starts[1::2], whole[1::2], height)
-    return tuple(Area(area.mask.T, left=area.top, top=area.left) for area in turned)
+    return tuple(Area(np.ascontiguousarray(area.mask.T), left=area.top, top=area.left) for area in turned)
 
 
 def _counts_of_text(counts: str) -> Ints:

@@ -103,7 +103,7 @@ def _names(finder: Finder) -> Mapping[int, str]:
         return {}
     try:
         content = yaml.safe_load(finder.inside.bytes_of(_NAMES, _MOST_BYTES_OF_NAMES))
-    except (DataError, yaml.YAMLError, ValueError, RecursionError) as error:
+    except (DataError, yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
         first_line = (str(error).splitlines() or ["it is damaged"])[0]
         finder.refuse(Refusal(_NAMES, f"The classes' names cannot be read ({first_line}); correct the file."))
         return {}

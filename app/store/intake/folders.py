@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from app.store.exchange.base import Refusal
 from app.store.intake.disk import is_disk_trouble
 from app.store.intake.limits import Limits
 from app.store.intake.names import is_archive_name, is_system_name
-from app.store.intake.plain import is_called_mask
+from app.store.intake.plain import is_called_mask, masked_stem
 from models.data.pictures import SUFFIXES
 from models.errors import DataError
+
+_UNCLEAR: Final = (
+    "Several files have the same name, so it is unclear which picture this is for; import a zip, which keeps the "
+    "folders."
+)
 
 
 @dataclass(slots=True)
@@ -77,10 +84,34 @@ def _look_at(entry: os.DirEntry[str], folder: Path, found: Survey, refuse: Calla
         refuse(Refusal(inside.as_posix(), "An archive inside a folder is not opened; give it by itself."))
     else:
         found.files += 1
-        if path.suffix.lower() not in SUFFIXES:
+        if not _is_picture(path):
             found.others.append(inside.as_posix())
         elif not is_called_mask(inside.as_posix()):
             found.images += 1
+
+
+def clear_files(files: Sequence[Path], refuse: Callable[[Refusal], None]) -> list[Path]:
+    """Leave out annotations that could belong to several pictures: single files do not say which folder they come from.
+
+    Args:
+        files: of any folders.
+        refuse: gets the annotations that are left out.
+    """
+    mask_of = {path: masked_stem(path.name) for path in files}
+    masks = Counter(filter(None, mask_of.values()))
+    pictures = Counter(path.stem.casefold() for path, stem in mask_of.items() if stem is None and _is_picture(path))
+    has_same_names = max(pictures.values(), default=0) > 1
+    clear = []
+    for path, stem in mask_of.items():
+        if stem is not None:
+            is_unclear = pictures[stem] > 1 or masks[stem] > 1
+        else:  # a JSON or a table may speak of any picture
+            is_unclear = has_same_names and not _is_picture(path)
+        if is_unclear:
+            refuse(Refusal(path.name, _UNCLEAR))
+        else:
+            clear.append(path)
+    return clear
 
 
 def lay_together(files: Sequence[Path], folder: Path, refuse: Callable[[Refusal], None]) -> list[Path]:
@@ -111,6 +142,10 @@ def lay_together(files: Sequence[Path], folder: Path, refuse: Callable[[Refusal]
                 raise
             refuse(Refusal(str(path), f"It cannot be read ({error.strerror}); check its permissions."))
     return together
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
 
 
 def _link_or_copy(path: Path, target: Path) -> None:

@@ -53,6 +53,12 @@ def is_called_mask(file: str) -> bool:
     return _picture_of(file) is not None
 
 
+def masked_stem(name: str) -> str | None:
+    """Which picture a single file is the mask of by its name, without regard to case; None for what is no mask."""
+    key = _picture_of(name)
+    return None if key is None else key[1]
+
+
 def _picture_of(file: str) -> _Key | None:
     """Which picture a mask belongs to; None for what is not called like a mask."""
     folder, stem = _key(file)

@@ -6,6 +6,7 @@ image is in memory at a time.  What came in before an interruption stays; the te
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from app.store.exchange.formats import FORMATS
 from app.store.folder import CACHE
 from app.store.intake.annotations import annotation_of, says_the_same
 from app.store.intake.archives import unpack
-from app.store.intake.folders import lay_together, survey
+from app.store.intake.folders import clear_files, lay_together, survey
 from app.store.intake.limits import DEFAULT_LIMITS, Limits
 from app.store.intake.names import is_archive_name, is_system_name
 from app.store.intake.plain import NAME as PICTURES
@@ -92,7 +93,7 @@ class _Intake:
             try:
                 self._refuse_workspace(source)
                 if source.is_dir():
-                    self._read_folder(source.resolve(), source.name or str(source.resolve()))
+                    self._read_folder(_real(source), source.name or str(_real(source)))
                 elif not source.is_file():
                     raise DataError("There is no such file or folder; check the path.")
                 elif source.suffix.lower() == ".zip":
@@ -100,14 +101,16 @@ class _Intake:
                 elif is_archive_name(source.name):
                     raise DataError("Of archives only zip is opened; pack it as a zip, or give its folder.")
                 else:
-                    single.append(source.resolve())
+                    single.append(_real(source))
             except ExpectedError as error:
                 self._tally.refuse(Refusal(str(source), str(error)))
+            except OSError as error:
+                self._tally.refuse(Refusal(str(source), f"It cannot be opened ({error.strerror}); check the path."))
         if single:
             self._read_single_files(single)
 
     def _refuse_workspace(self, source: Path) -> None:
-        ours, theirs = self._workspace.folder.resolve(), source.resolve()
+        ours, theirs = _real(self._workspace.folder), _real(source)
         if ours == theirs or ours in theirs.parents or (theirs in ours.parents and theirs.is_dir()):
             raise DataError("The workspace itself lies there, and cannot be imported into itself; give another folder.")
 
@@ -120,7 +123,7 @@ class _Intake:
     def _read_single_files(self, files: Sequence[Path]) -> None:
         """Read them as if they lay in one folder, so that masks find their images."""
         with self._temporary() as folder:
-            for together in lay_together(files, folder, self._tally.refuse):
+            for together in lay_together(clear_files(files, self._tally.refuse), folder, self._tally.refuse):
                 self._read_folder(together, "")
 
     def _read_folder(self, folder: Path, name: str, *, separator: str = "/") -> None:
@@ -239,6 +242,10 @@ class _Intake:
 
 class _StoppedError(Exception):
     """Nothing more can be taken; the cause is the sentence for people."""
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))  # Path.resolve fails on links that lead in a circle
 
 
 @contextmanager

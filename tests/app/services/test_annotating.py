@@ -188,3 +188,16 @@ def test_a_mask_that_contradicts_its_label_is_refused(workspace: Workspace, dige
     mask[3, 4] = True
     with pytest.raises(StoreError, match="labelled normal, but 1 of its pixels"):
         annotator_with(workspace).save(digest, Correction("normal", mask, "ann"))
+
+
+@pytest.mark.parametrize("preset", [DEFAULT_PRESET, ""])
+def test_a_damaged_proposal_does_not_keep_a_correction_out(workspace: Workspace, digest: str, preset: str) -> None:
+    annotator = annotator_with(workspace)
+    proposal = annotator.proposer.propose(digest, DEFAULT_PRESET)
+    workspace.mask_files.path(proposal.mask_digest).unlink()
+
+    opened = annotator.open(digest, preset)
+
+    assert (opened.proposal, opened.proposal_mask, opened.mask_from) == (None, None, "empty")
+    assert opened.proposal_problem is not None
+    assert "is missing; run `workspace check`" in opened.proposal_problem

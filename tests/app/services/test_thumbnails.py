@@ -73,3 +73,11 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(workspace: Worksp
 def test_bytes_that_are_no_picture_are_refused() -> None:
     with pytest.raises(PictureError, match="a.txt"):
         thumbnail(b"no picture", "a.txt")
+
+
+def test_an_empty_file_in_the_cache_is_made_again(workspace: Workspace) -> None:
+    digest = workspace.add_image(png(400, 200), "a.png", author="").image.digest
+    whole = Thumbnails(workspace).many([digest])
+    cached(workspace)[0].write_bytes(b"")
+
+    assert Thumbnails(workspace).many([digest]) == whole

@@ -87,3 +87,8 @@ def test_a_postgresql_that_cannot_be_reached_is_told_without_its_password(
         Workspace.open(tmp_path, url)
     assert "secret" not in str(caught.value)
     assert files_below(tmp_path) == set()
+
+
+def test_a_name_that_no_disk_takes_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="File name too long"):
+        Workspace.open(tmp_path / ("a" * 300))

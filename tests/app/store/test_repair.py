@@ -39,6 +39,7 @@ def digest(workspace: Workspace) -> str:
         (f"images/00/{STRANGE}", "orphan"),
         (f"masks/00/{STRANGE}.png", "orphan"),
         ("images/notes.txt", "orphan"),
+        ("images/00/\udcff\nno text", "orphan"),  # a name that is no Unicode
         ("masks/deep/er/notes.txt", "orphan"),
         (f"images/00/.{STRANGE}.1f.part", "leftover"),
         (f"masks/00/.{STRANGE}.png.1f.part", "leftover"),

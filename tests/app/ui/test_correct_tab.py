@@ -16,9 +16,10 @@ from app.services.annotating import Annotator, Correction
 from app.services.proposing import ProposingProgress
 from app.store.errors import StoreError
 from app.store.exchange.base import Refusal
+from app.store.exchange.exporting import ExportReport
 from app.store.intake.report import IntakeReport
 from app.store.workspace import Workspace
-from app.ui.correct_handlers import CorrectDesk, intake_text, proposing_text
+from app.ui.correct_handlers import CorrectDesk, export_text, intake_text, proposing_text
 from app.ui.correct_tab import build_correct_tab
 from app.ui.correct_this import add_picture
 from app.ui.errors import ShownError, shows_errors_of_steps
@@ -152,3 +153,11 @@ def test_nothing_of_the_tab_is_in_the_api(desk: CorrectDesk) -> None:
     with gr.Blocks(analytics_enabled=False) as page:
         build_correct_tab(desk)
     assert page.get_api_info()["named_endpoints"] == {}
+
+
+def test_an_exports_report_says_what_to_know_and_what_is_missing() -> None:
+    report = ExportReport("masks", 1, ("b.png was left out.",), ("1 pictures are turned.",))
+
+    assert export_text(report).splitlines() == [
+        "Export as masks: 1 image.", "1 pictures are turned.", "b.png was left out.",
+    ]  # fmt: skip

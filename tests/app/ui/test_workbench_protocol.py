@@ -83,7 +83,7 @@ def test_fields_may_be_absent_where_there_is_a_default() -> None:
         ({"based_on": float("nan")}, "based_on must be a whole number"),
         ({"proposal": "7"}, "proposal must be a whole number"),
         ({"edited": "yes"}, "edited must be true or false, got 'yes'"),
-        ({"classes": {"x": 1}}, "classes must be a list of at most 2000"),
+        ({"classes": {"x": 1}}, "classes must be a list of at most 20000"),
         ({"classes": [{"x": 0, "y": 0, "name": " "}]}, "name in classes must be a text that is not empty"),
         ({"classes": [{"x": "0", "y": 0, "name": "a"}]}, "x must be a whole number"),
         ({"classes": ["crack"]}, "A request must be one JSON object, got str"),
@@ -155,3 +155,18 @@ def test_maps_go_out_as_little_endian_floats_row_by_row() -> None:
 
 def test_thumbnails_go_out_as_data_urls() -> None:
     assert thumbnails_reply({DIGEST: b"RIFF"}) == {"thumbnails": {DIGEST: "data:image/webp;base64,UklGRg=="}}
+
+
+def test_a_note_as_long_as_an_imported_one_can_be_saved_again() -> None:
+    assert correction_request(correction(note="n" * 10_000), account="")[1].note == "n" * 10_000
+    with pytest.raises(DataError, match="note must be a text of at most 10000 characters"):
+        correction_request(correction(note="n" * 10_001), account="")
+
+
+def test_half_a_sign_becomes_a_question_mark() -> None:
+    assert correction_request(correction(note="cut \ud83d"), account="")[1].note == "cut ?"
+
+
+def test_an_offset_that_no_database_takes_is_refused_in_a_sentence() -> None:
+    with pytest.raises(DataError, match="offset must be a whole number from 0 to 2147483647, got 2147483648"):
+        queue_request({"offset": 2**31})

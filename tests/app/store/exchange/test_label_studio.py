@@ -165,3 +165,12 @@ def test_a_damaged_result_is_refused_and_the_picture_taken(
 
     assert found["a b.png"].label is None
     assert [reason in refusal.why for refusal in refused] == [True]
+
+
+def test_a_task_whose_image_is_no_address_is_refused_and_the_others_are_read(tmp_path: Path) -> None:
+    write(tmp_path, task([], "http://[abc"), task([], "images/a b.png"))
+
+    found, refused = read_all(LabelStudioFormat(), tmp_path)
+
+    assert list(found) == ["a b.png"]
+    assert ["'http://[abc' is no address" in refusal.why for refusal in refused] == [True]

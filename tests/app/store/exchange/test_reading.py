@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -80,3 +81,19 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
 def test_broken_json_is_refused(data: bytes, reason: str) -> None:
     with pytest.raises(DataError, match=reason):
         json_from(data, "a.json")
+
+
+def test_a_closed_folder_hides_nothing_and_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.png").write_bytes(picture((4, 4), 1))
+
+    def closed(path: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    for name in ("is_symlink", "is_file", "is_dir", "lstat"):
+        monkeypatch.setattr(Path, name, closed)
+    inside = Inside(tmp_path)
+
+    assert list(inside.files()) == ["a.png"]
+    assert (inside.folders(), inside.has("a.png")) == ([], False)
+    with pytest.raises(DataError, match="a.png cannot be read .Permission denied."):
+        inside.bytes_of("a.png")

@@ -88,3 +88,13 @@ def test_skimage_fills_the_exported_outlines_as_they_were(tmp_path: Path) -> Non
             overlaps[name] = (filled & mask).sum() / (filled | mask).sum()
     assert len(overlaps) >= 8
     assert min(overlaps.values()) >= 0.98, overlaps
+
+
+@pytest.mark.parametrize("names", ['{0: !!int ""}', "!!timestamp noon", "!!bool maybe"])
+def test_names_of_no_sense_are_refused_and_the_outlines_taken(names: str, tmp_path: Path) -> None:
+    write(tmp_path, "0 0.1 0.2 0.5 0.2 0.5 0.6\n", f"names: {names}\n")
+
+    found, refused = read_all(YoloSegFormat(), tmp_path)
+
+    assert {each.name for each in found["a.png"].classes} == {"class 0"}
+    assert "names cannot be read" in refused[0].why

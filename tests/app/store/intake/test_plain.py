@@ -194,3 +194,46 @@ def test_what_lies_wrapped_in_one_folder_after_another_is_recognised(workspace: 
     newest = workspace.newest(digests(workspace)["a.png"])
     assert newest is not None
     assert newest.label == "unsure"  # only the table says so
+
+
+def test_single_files_of_one_name_get_no_mask_that_could_be_anothers(workspace: Workspace, tmp_path: Path) -> None:
+    # A browser sends a folder's files without their folders, each in one of its own.
+    names = ("000_mask.png", "000.png", "000.png", "001.png", "001_mask.png")
+    sent = [tmp_path / str(number) / name for number, name in enumerate(names)]
+    for number, path in enumerate(sent):
+        write(path, mask_png(MASK) if "mask" in path.name else png(6, 8, number))
+
+    report = take_in(workspace, sent, author="Ada")
+
+    assert counts(report) == (3, 0, 1, 0)
+    assert list(refused(report)) == ["000_mask.png"]
+    assert (
+        "unclear which picture this is for; import a zip, which keeps the folders." in refused(report)["000_mask.png"]
+    )
+    assert [image.name for image, _ in workspace.annotated()] == ["001.png"]
+
+
+def test_of_two_masks_for_one_single_file_none_is_taken(workspace: Workspace, tmp_path: Path) -> None:
+    picture = write(tmp_path / "000.png", png(6, 8))
+    masks = [write(tmp_path / place / "000_mask.png", mask_png(MASK)) for place in ("crack", "hole")]
+
+    report = take_in(workspace, [*masks, picture], author="Ada")
+
+    assert counts(report) == (1, 0, 0, 0)
+    assert list(refused(report)) == ["000_mask.png"]
+
+
+def test_a_table_beside_single_files_of_one_name_is_not_guessed_at(workspace: Workspace, tmp_path: Path) -> None:
+    pictures = [write(tmp_path / place / "a.png", png(6, 8, number)) for number, place in enumerate(("one", "two"))]
+    said = write(tmp_path / "two" / "a.json", b'{"flags": {"anomalous": true}, "shapes": [], "imagePath": "a.png"}')
+
+    report = take_in(workspace, [*pictures, said], author="Ada")
+
+    assert counts(report) == (2, 0, 0, 0)
+    assert list(refused(report)) == ["a.json"]
+
+
+def test_a_single_file_that_is_given_twice_keeps_its_mask(workspace: Workspace, tmp_path: Path) -> None:
+    picture, mask = write(tmp_path / "a.png", png(6, 8)), write(tmp_path / "a_mask.png", mask_png(MASK))
+
+    assert counts(take_in(workspace, [picture, mask, picture], author="Ada")) == (1, 0, 1, 0)

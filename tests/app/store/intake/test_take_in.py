@@ -201,3 +201,17 @@ def test_a_link_that_the_reader_meets_too_is_refused_once(workspace: Workspace, 
     report = take_in(workspace, [tmp_path / "set"], author="Ada", format="masks")
 
     assert [refusal.name for refusal in report.refused] == ["set/images/link.png"]
+
+
+def test_what_cannot_even_be_looked_at_is_refused(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    good = write(tmp_path / "a.png", png(6, 8))
+
+    report = take_in(workspace, [tmp_path / "circle", tmp_path / ("a" * 300), good], author="Ada")
+
+    assert counts(report) == (1, 0, 0, 0)
+    whys = list(refused(report).values())
+    assert whys == [
+        "There is no such file or folder; check the path.",
+        "It cannot be opened (File name too long); check the path.",
+    ]
