@@ -67,7 +67,6 @@ class Correction:
     note: str = ""
     based_on: int = 0  # number of the revision the person saw; 0 = none
     proposal_id: int | None = None  # the proposal the mask started from
-    edited: bool = True
     save_id: str = ""
     through_api: bool = False
 
@@ -193,8 +192,14 @@ class Annotator:
             checkpoint=proposal.checkpoint,
             settings=proposal.settings,
             proposal_id=proposal.id,
-            detail="edited" if correction.edited else "as proposed",
+            detail="as proposed" if self._is_as_proposed(correction.mask, proposal) else "edited",
         )
+
+    def _is_as_proposed(self, mask: Mask | None, proposal: Proposal) -> bool:
+        try:
+            return mask is not None and np.array_equal(mask, self.workspace.mask(proposal.mask_digest))
+        except StoreError:  # a damaged proposal must not keep a correction out
+            return False
 
 
 def source_text(revision: Revision) -> str:

@@ -79,13 +79,6 @@ class Fields:
         """A whole number, or None where it is absent or null."""
         return None if self._fields.get(name) is None else self.number(name)
 
-    def flag(self, name: str, default: bool) -> bool:
-        """True or false."""
-        value = self._fields.get(name, default)
-        if not isinstance(value, bool):
-            raise _unfit(name, "true or false", value)
-        return value
-
     def digest(self, name: str = "digest") -> str:
         """An image's SHA-256."""
         return _digest(self._fields.get(name), name)
@@ -169,7 +162,6 @@ def correction_request(request: object, account: str) -> tuple[str, Correction]:
         note=fields.text("note", MAX_NOTE),
         based_on=fields.number("based_on"),
         proposal_id=fields.optional_number("proposal"),
-        edited=fields.flag("edited", True),
         save_id=fields.text("save_id"),
     )
 

@@ -116,11 +116,22 @@ def test_a_proposal_saved_as_it_is_confirms_it_and_names_its_model(workspace: Wo
     annotator = annotator_with(workspace)
     opened = annotator.open(digest, DEFAULT_PRESET)
     assert opened.proposal is not None
-    correction = Correction("anomalous", opened.mask, "ann", proposal_id=opened.proposal.id, edited=False)
+    correction = Correction("anomalous", opened.mask, "ann", proposal_id=opened.proposal.id)
     revision = annotator.save(digest, correction).revision
     assert workspace.item(digest).state == "confirmed"
     assert (revision.source.preset, revision.source.checkpoint) == (DEFAULT_PRESET, FakeModel().checkpoint_digest)
     assert source_text(revision) == "as proposed: VisualAD · DINOv2 ViT-S/14, checkpoint c0ffeec0"
+
+
+def test_one_pixel_more_than_proposed_is_edited(workspace: Workspace, digest: str) -> None:
+    annotator = annotator_with(workspace)
+    opened = annotator.open(digest, DEFAULT_PRESET)
+    assert opened.proposal is not None
+    mask = opened.mask.copy()
+    mask[0, 0] = True
+    revision = annotator.save(digest, Correction("anomalous", mask, "ann", proposal_id=opened.proposal.id)).revision
+    assert workspace.item(digest).state == "corrected"
+    assert source_text(revision).startswith("edited: ")
 
 
 def test_a_proposal_of_another_image_is_refused(workspace: Workspace, digest: str) -> None:

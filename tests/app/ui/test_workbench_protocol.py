@@ -28,7 +28,7 @@ def correction(**changes: Any) -> dict[str, Any]:
     return {
         "digest": DIGEST, "label": "anomalous", "mask": packed(3, 2, zlib.compress(bytes([0b10001100]))),
         "classes": [{"x": 0, "y": 0, "name": " crack "}], "author": "Ann", "note": "left edge", "based_on": 2,
-        "proposal": 7, "edited": True, "save_id": "a-1", **changes,
+        "proposal": 7, "save_id": "a-1", **changes,
     }  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def test_a_correction_is_read_whole() -> None:
     digest, read = correction_request(correction(), account="")
     assert digest == DIGEST
     assert (read.label, read.author, read.note, read.based_on) == ("anomalous", "Ann", "left edge", 2)
-    assert (read.proposal_id, read.edited, read.save_id) == (7, True, "a-1")
+    assert (read.proposal_id, read.save_id) == (7, "a-1")
     assert read.classes == (DefectClass((0, 0), "crack"),)
 
 
@@ -82,7 +82,6 @@ def test_fields_may_be_absent_where_there_is_a_default() -> None:
         ({"based_on": True}, "based_on must be a whole number"),
         ({"based_on": float("nan")}, "based_on must be a whole number"),
         ({"proposal": "7"}, "proposal must be a whole number"),
-        ({"edited": "yes"}, "edited must be true or false, got 'yes'"),
         ({"classes": {"x": 1}}, "classes must be a list of at most 20000"),
         ({"classes": [{"x": 0, "y": 0, "name": " "}]}, "name in classes must be a text that is not empty"),
         ({"classes": [{"x": "0", "y": 0, "name": "a"}]}, "x must be a whole number"),
