@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from app.commands import train as train_command
-from app.commands.options import add_engine_options, config_from, positive
+from app.commands.options import config_from, positive
 from app.config import resolve_device
 from models.errors import DataError
 
@@ -25,7 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--test-layout", default="auto", help="how it is laid out (default: found out)")
     parser.add_argument("--count", type=positive, default=200, help="synthetic pictures (default: %(default)s)")
     train_command.add_arguments(parser)
-    add_engine_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,7 +38,10 @@ def run(args: argparse.Namespace) -> int:
 
     from app.commands.report_table import as_csv, as_markdown, as_table
     from app.services.ablation import ablate, as_report, rows_of
+    from models.training.ranks import in_torchrun
 
+    if in_torchrun():
+        raise DataError("ablate works in one process; start it without torchrun.")
     if args.out.suffix:
         raise DataError(f"--out {args.out} is to be a folder here: every row leaves a head in it.")
     base = train_command.run_from(args)
@@ -52,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
             bar.set_description(name)
             bar.update(1)
 
-        for result in ablate(base, rows, where, args.out, lambda head: _measure(args, head), on_step):
+        conduct = train_command.conduct_from(args)
+        for result in ablate(base, rows, where, args.out, lambda head: _measure(args, head), on_step, conduct):
             results.append(result)
             report = as_report(tuple(results))
             (args.out / f"{args.ablation}.md").write_text(as_markdown(report), encoding="utf-8")

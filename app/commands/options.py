@@ -21,6 +21,27 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_tile_options(parser: argparse.ArgumentParser) -> None:
+    """Declare --tile and --tile-px."""
+    parser.add_argument(
+        "--tile",
+        action="store_true",
+        help="look at overlapping tiles too, for large or long pictures; thresholds stay those of whole pictures",
+    )
+    parser.add_argument(
+        "--tile-px",
+        type=positive,
+        metavar="PX",
+        help="--tile with tiles of this side in the picture's pixels (default: the model's input size)",
+    )
+
+
+def tile_from(args: argparse.Namespace) -> int | None:
+    """The tile of InspectionConfig that the options ask for."""
+    given: int | None = args.tile_px
+    return 0 if args.tile and given is None else given
+
+
 def positive(text: str) -> int:
     """Read a whole number of 1 or more, for argparse."""
     number = int(text)

@@ -7,13 +7,13 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.commands.options import not_negative, positive
-from app.config import AppConfig
+from app.commands.options import add_engine_options, config_from, not_negative, positive
+from app.config import resolve_device
 from models.errors import DataError
 from models.registry import DEFAULT_PRESET, Preset, get_backbone_spec, get_preset
 
 if TYPE_CHECKING:
-    from app.services.training import TrainingRun
+    from app.services.training import Conduct, TrainingRun
     from models.data.datasets import DataSet
     from models.training.loop import Optimisation, Stage
 
@@ -30,11 +30,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--average-decay", type=float, help="of the weights' moving average (default: 0.995; with --data 0)"
     )
-    parser.add_argument("--bf16", action="store_true", help="run the forward pass in bfloat16")
     parser.add_argument("--seed", type=not_negative, default=0, help="of weights and pictures (default: %(default)s)")
     parser.add_argument("--workers", type=not_negative, default=1, help="processes that make pictures; 0: this one")
-    parser.add_argument("--threads", type=positive, help="threads of torch (default: torch's choice)")
     parser.add_argument("--watch", type=positive, metavar="N", help="every N steps, measure on 32 held-out pictures")
+    parser.add_argument("--tensorboard", action="store_true", help="log to OUT.tensorboard too (package tensorboard)")
+    _add_machine_options(parser)
+    add_engine_options(parser)
+
+
+def _add_machine_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--threads", type=positive, help="threads of torch (default: torch's choice)")
+    parser.add_argument("--bf16", action="store_true", help="run the forward pass in bfloat16")
+    parser.add_argument(
+        "--accumulate", type=positive, default=1, metavar="N", help="cut each batch into N parts, to need less memory"
+    )
+    parser.add_argument(
+        "--checkpoint-blocks", action="store_true", help="compute the backbone twice, to need less memory"
+    )
 
 
 def _add_data_options(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +71,7 @@ def _add_method_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--saf", choices=SAF_VARIANTS, default="mlp", help="form of SAF (default: %(default)s)")
     parser.add_argument("--no-sca", action="store_true", help="compare the tokens as the backbone gives them")
     parser.add_argument("--anchors", type=positive, default=4, help="of SCA (default: %(default)s)")
+    parser.add_argument("--dropout", type=float, default=0.1, help="of SCA and SAF (default: %(default)s)")
     parser.add_argument("--train-positions", action="store_true", help="train the positions of the two tokens too")
     parser.add_argument(
         "--losses", default=",".join(LOSS_NAMES), metavar="A,B", help="those to minimise (default: %(default)s)"
@@ -69,19 +82,32 @@ def run(args: argparse.Namespace) -> int:
     """Train, showing progress; a second call with the same options goes on where the first was stopped."""
     from tqdm import tqdm
 
-    from app.services.convergence import Watch
     from app.services.training import train
+    from models.training.ranks import is_first_process
 
     settings = run_from(args)
-    watch = Watch(every=args.watch) if args.watch else None
     total = sum(stage.steps for stage in settings.stages)
-    where = AppConfig.from_environment().location()
-    with tqdm(total=total, unit="step", desc="train") as bar:
-        for report in train(settings, where, args.out, threads=args.threads, watch=watch):
+    is_first = is_first_process()
+    with tqdm(total=total, unit="step", desc="train", disable=not is_first) as bar:
+        for report in train(settings, config_from(args).location(), args.out, conduct_from(args)):
             bar.update(report.step - bar.n)
             bar.set_postfix({name: f"{value:.3f}" for name, value in report.losses.items()})
-    print(f"wrote {args.out}")
+    if is_first:
+        print(f"wrote {args.out}")
     return 0
+
+
+def conduct_from(args: argparse.Namespace) -> Conduct:
+    """How the options want the run carried out."""
+    from app.services.convergence import Watch
+    from app.services.training import Conduct
+
+    return Conduct(
+        device=resolve_device(config_from(args).device),
+        threads=args.threads,
+        watch=Watch(every=args.watch) if args.watch else None,
+        tensorboard=args.tensorboard,
+    )
 
 
 def run_from(args: argparse.Namespace) -> TrainingRun:
@@ -95,6 +121,8 @@ def run_from(args: argparse.Namespace) -> TrainingRun:
     from models.data.sources import list_photographs
 
     preset = get_preset(args.preset)
+    if not 0.0 <= args.dropout < 1.0:
+        raise DataError(f"--dropout {args.dropout} cannot be; choose a share from 0 to less than 1.")
     data = None
     if args.data is not None:
         classes = None if args.classes is None else args.classes.split(",")
@@ -112,6 +140,7 @@ def run_from(args: argparse.Namespace) -> TrainingRun:
         saf=args.saf,
         anchors=args.anchors,
         train_positions=args.train_positions,
+        dropout=args.dropout,
     )
 
 
@@ -135,6 +164,8 @@ def _optimisation(args: argparse.Namespace) -> Optimisation:
             average_decay=(0.0 if of_paper else 0.995) if args.average_decay is None else args.average_decay,
             bfloat16=args.bf16,
             losses=tuple(args.losses.split(",")),
+            accumulate=args.accumulate,
+            checkpoint_blocks=args.checkpoint_blocks,
         )
     except ValueError as error:
         raise DataError(f"--losses {args.losses!r} cannot be: {error}.") from error

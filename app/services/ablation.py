@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from app.services.reports import Report, ReportRow
-from app.services.training import TrainingRun, train
+from app.services.training import Conduct, TrainingRun, train
 from models.registry import get_preset
 from models.weights import WeightsLocation
 
@@ -97,6 +97,7 @@ def ablate(
     out: Path,
     measure: Measure,
     on_step: OnStep = lambda *_: None,
+    conduct: Conduct | None = None,
 ) -> Iterator[AblationResult]:
     """Train and measure each row.  A row whose head lies in `out` already is measured only; a stopped one goes on.
 
@@ -107,6 +108,7 @@ def ablate(
         out: folder of the heads; made if it is not there.
         measure: how a head is measured.
         on_step: told of every training step.
+        conduct: how each row is trained; None is on the processor and unwatched.
     Yields:
         A result after each row.
     Raises:
@@ -120,7 +122,7 @@ def ablate(
         head = out / f"{file_name(row.name)}.safetensors"
         if not head.is_file():
             total = sum(stage.steps for stage in run.stages)
-            for report in train(run, where, head):
+            for report in train(run, where, head, conduct):
                 on_step(row.name, report.step, total)
         yield AblationResult(row.name, head, measure(head))
 

@@ -17,6 +17,7 @@ from timm.layers.activations import QuickGELU
 from timm.layers.pos_embed import resample_abs_pos_embed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from models.registry import BackboneSpec, PositionResizing
 
@@ -43,6 +44,7 @@ class Backbone(nn.Module):
         self.vit = vit
         self.position_resizing = position_resizing
         self.patch_px: int = vit.patch_embed.patch_size[0]
+        self.checkpoint_blocks = False  # True: with gradients, keep each block's input only and run it again going back
 
     @property
     def width(self) -> int:
@@ -121,7 +123,10 @@ class Backbone(nn.Module):
         kept: dict[int, Tensor] = {}
         last = max(layers) if extra_tokens is None else self.depth
         for layer, block in enumerate(self.vit.blocks[:last], start=1):
-            sequence = block(sequence)
+            if self.checkpoint_blocks and sequence.requires_grad:
+                sequence = checkpoint(block, sequence, use_reentrant=False, preserve_rng_state=False)
+            else:
+                sequence = block(sequence)
             if layer in layers:
                 kept[layer] = sequence[:, count + 1 :]
         return Features(

@@ -65,8 +65,8 @@ class VisualADHead(nn.Module):
             The map (B, N) in [-2, 2], and the refined tokens (2, B, d).
         """
         refined = self._refine(layer, patch_tokens, tokens)
-        aligned = self.self_alignment[f"layer_{layer}"](patch_tokens).float()
-        anomalous, normal = F.normalize(refined.float(), dim=-1)
+        aligned = at_least_float32(self.self_alignment[f"layer_{layer}"](patch_tokens))
+        anomalous, normal = F.normalize(at_least_float32(refined), dim=-1)
         # cos(p, a) - cos(p, n) = p . (a - n) / |p| for unit a and n: one product, and p is never copied.
         projected = (aligned @ (anomalous - normal).unsqueeze(-1)).squeeze(-1)
         return projected / torch.linalg.vector_norm(aligned, dim=-1).clamp(min=1e-12), refined
@@ -78,6 +78,11 @@ class VisualADHead(nn.Module):
         assert isinstance(attention, SpatialAwareCrossAttention)
         gathered = attention.gather(patch_tokens)
         return torch.stack([attention(token, gathered) for token in tokens])
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """What autocast made bfloat16 as float32; float64 stays as it is, so that gradients can be checked in it."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 class VisualAD(nn.Module):

@@ -15,6 +15,7 @@ from models.data.synthetic import World, sample
 from models.preprocessing import normalise
 from models.registry import BackboneSpec
 from models.training.loop import Batch, Stage
+from models.training.ranks import ALONE, Ranks
 
 _SEEDS_PER_RUN: Final = 2**32  # room for one run's pictures, so that two runs never share one
 
@@ -27,11 +28,12 @@ class SyntheticBatches:
     spec: BackboneSpec
     seed: int
     workers: int = 1
+    ranks: Ranks = ALONE  # each process makes its own part of every batch
 
     def __call__(self, stage: Stage, done: int) -> Iterator[Batch]:
         """Yield a stage's batches from the step after `done` on: normalised images and masks."""
         loader = DataLoader(
-            _Steps(self.world, stage, self.seed),
+            _Steps(self, stage),
             batch_size=None,
             sampler=range(done, stage.steps),
             num_workers=self.workers,
@@ -43,16 +45,16 @@ class SyntheticBatches:
 
 
 class _Steps(Dataset[tuple[Tensor, Tensor]]):
-    """Item s is the whole batch of a stage's step s: uint8 (B, 3, S, S) and bool (B, S, S)."""
+    """Item s is this process's part of a stage's step s: uint8 (B, 3, S, S) and bool (B, S, S)."""
 
-    def __init__(self, world: World, stage: Stage, seed: int) -> None:
-        self.world = world
+    def __init__(self, source: SyntheticBatches, stage: Stage) -> None:
+        self.source = source
         self.stage = stage
-        self.seed = seed
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
-        size = self.stage.batch_size
-        first = self.seed * _SEEDS_PER_RUN + (self.stage.first_step + step) * 1024
-        samples = [sample(first + index, self.world, self.stage.image_px) for index in range(size)]
+        source, side = self.source, self.stage.image_px
+        first = source.seed * _SEEDS_PER_RUN + (self.stage.first_step + step) * 1024
+        mine = source.ranks.mine(range(self.stage.batch_size))
+        samples = [sample(first + index, source.world, side) for index in mine]
         images = torch.from_numpy(np.stack([one.image for one in samples])).permute(0, 3, 1, 2)
         return images, torch.from_numpy(np.stack([one.mask for one in samples]))

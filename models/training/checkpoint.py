@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import pickle
+import platform
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,7 @@ from models.training.loop import Trainer
 def save_progress(path: Path, trainer: Trainer, run: Mapping[str, object]) -> None:
     """Write a run's state whole, so that a killed run can go on; `run` is what must not change in between."""
     buffer = io.BytesIO()
-    torch.save({"run": dict(run), "state": trainer.state()}, buffer)
+    torch.save({"run": dict(run), "versions": versions(), "state": trainer.state()}, buffer)
     replace_file(path, buffer.getvalue())
 
 
@@ -55,6 +58,21 @@ def export_head(path: Path, head: Mapping[str, Tensor], config: Mapping[str, Any
     if normal_maps is not None:
         tensors[CALIBRATION_KEY] = _half(normal_maps)
     return save_head(path, tensors, config)
+
+
+def versions() -> dict[str, str]:
+    """What a run is computed with."""
+    return {name: metadata.version(name) for name in ("torch", "timm", "numpy")} | {"python": platform.python_version()}
+
+
+def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of weights by name, type, shape and value, whatever file they came in; hex."""
+    digest = hashlib.sha256()
+    for name, value in sorted(tensors.items()):
+        array = value.detach().cpu().contiguous().numpy()
+        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def _half(value: Tensor) -> npt.NDArray[np.float16]:

@@ -19,6 +19,7 @@ from models.errors import DataError
 from models.preprocessing import to_input
 from models.registry import BackboneSpec
 from models.training.loop import Batch, Stage
+from models.training.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class FolderBatches:
     spec: BackboneSpec
     seed: int
     workers: int = 1
+    ranks: Ranks = ALONE  # each process reads its own part of every batch
 
     def __call__(self, stage: Stage, done: int) -> Iterator[Batch]:
         """Yield a stage's batches from the step after `done` on: normalised images and masks."""
@@ -43,7 +45,7 @@ class FolderBatches:
 
 
 class _Steps(Dataset[tuple[Tensor, Tensor]]):
-    """Item s is the whole batch of a stage's step s: (B, 3, S, S) normalised and bool (B, S, S)."""
+    """Item s is this process's part of a stage's step s: (B, 3, S, S) normalised and bool (B, S, S); B may be 0."""
 
     def __init__(self, source: FolderBatches, stage: Stage) -> None:
         self.source = source
@@ -51,9 +53,12 @@ class _Steps(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
         samples, side = self.source.samples, self.stage.image_px
-        chosen = batch_indices(len(samples), self.stage.first_step + step, self.stage.batch_size, self.source.seed)
+        batch = batch_indices(len(samples), self.stage.first_step + step, self.stage.batch_size, self.source.seed)
+        chosen = self.source.ranks.mine(batch.tolist())
         images = [to_input(load_picture(samples[i].path).rgb, (side, side), self.source.spec) for i in chosen]
         masks = [torch.from_numpy(read_mask(samples[i], (side, side))) for i in chosen]
+        if not chosen:  # the last batch of an epoch may hold fewer pictures than there are processes
+            return torch.empty(0, 3, side, side), torch.empty(0, side, side, dtype=torch.bool)
         return torch.stack(images), torch.stack(masks)
 
 

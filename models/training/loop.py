@@ -1,6 +1,6 @@
 """The training loop of a VisualAD head: stages of growing image size, resumable at any step.
 
-Batches depend on the seed and the step alone, so a resumed run sees what an uninterrupted one would have seen.
+Batches and dropout depend on the seed and the step alone, so a resumed run does what an uninterrupted one would do.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from models.methods.sca import resize_position_table
 from models.methods.visualad import VisualAD
 from models.training.losses import LOSS_NAMES, Losses, visualad_losses
+from models.training.ranks import ALONE, Ranks, share_gradients
 
 Batch = tuple[Tensor, Tensor]  # images (B, 3, S, S) normalised, masks (B, S, S) in {0, 1}
 BatchSource = Callable[["Stage", int], Iterator[Batch]]  # (stage, first step within it) -> its remaining batches
@@ -43,10 +45,14 @@ class Optimisation:
     average_decay: float = 0.0  # of the exponential moving average of the weights; 0 keeps none
     bfloat16: bool = False
     losses: tuple[str, ...] = LOSS_NAMES  # those that are minimised; all are reported
+    accumulate: int = 1  # parts that a batch is cut into, to need less memory; the gradient is the whole batch's
+    checkpoint_blocks: bool = False  # compute the backbone's blocks again on the way back instead of keeping them
 
     def __post_init__(self) -> None:
         if not self.losses or not set(self.losses) <= set(LOSS_NAMES):
             raise ValueError(f"losses must be some of {', '.join(LOSS_NAMES)}, got {self.losses}")
+        if self.accumulate < 1:
+            raise ValueError(f"accumulate must be 1 or more, got {self.accumulate}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,10 +64,29 @@ class StepReport:
 
 
 class Trainer:
-    """A model, its optimiser and how far it has come; `state` and `restore` make it resumable."""
+    """A model, its optimiser and how far it has come; `state` and `restore` make it resumable.
 
-    def __init__(self, model: VisualAD, stages: tuple[Stage, ...], optimisation: Optimisation) -> None:
+    Args:
+        model: on the device that computes; every process begins with the same weights.
+        stages: what to train on.
+        optimisation: how.
+        seed: of dropout.
+        ranks: the processes that share each batch.
+    """
+
+    def __init__(
+        self,
+        model: VisualAD,
+        stages: tuple[Stage, ...],
+        optimisation: Optimisation,
+        *,
+        seed: int = 0,
+        ranks: Ranks = ALONE,
+    ) -> None:
         self.model = model
+        self.seed = seed
+        self.ranks = ranks
+        model.backbone.checkpoint_blocks = optimisation.checkpoint_blocks
         self.stages = number_stages(stages)
         self.settings = optimisation
         self.step = 0
@@ -99,21 +124,46 @@ class Trainer:
             previous = stage
 
     def take_step(self, images: Tensor, masks: Tensor) -> dict[str, float]:
-        """Make one optimiser step; returns each loss."""
+        """Make one optimiser step on a batch, or on this process's part of it; returns each loss of the whole batch."""
         self._set_rates()
         self.model.head.train()
+        torch.manual_seed(dropout_seed(self.seed, self.step, self.ranks.rank))
         self.optimiser.zero_grad(set_to_none=True)
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.settings.bfloat16):
-            output = self.model(images)
-        losses = visualad_losses(output, masks)
-        losses.sum_of(self.settings.losses).backward()
+        losses = self.backward(images, masks)
+        losses = share_gradients(list(self.model.head.parameters()), losses, len(images), self.ranks)
         for token in self.tokens:
             if token.grad is not None:
                 nn.utils.clip_grad_norm_(token, self.settings.token_gradient_norm)
         self.optimiser.step()
         self.step += 1
         self._average()
-        return as_numbers(losses)
+        return dict(zip((*LOSS_NAMES, "total"), losses.tolist(), strict=True))
+
+    def backward(self, images: Tensor, masks: Tensor) -> Tensor:
+        """Add the gradients of the mean loss of some images to the head's, one part after the other.
+
+        Each of the four losses is a mean over images of equal size, so the batch's is the mean of its parts', weighted
+        by their images.  It would not be so for a Dice loss pooled over the batch; ours is worked out per image.
+        Dropout draws anew for each part: with dropout the gradient is another sample of the same mean.
+
+        Args:
+            images: (B, 3, S, S), normalised; B may be 0.
+            masks: (B, S, S).
+        Returns:
+            (5,), the four losses and their total, means over the images; zeros where there are none.
+        """
+        device = self.model.head.anomaly_token.device
+        sums = torch.zeros(len(LOSS_NAMES) + 1, device=device)
+        count = min(self.settings.accumulate, len(images))
+        parts = zip(images.tensor_split(count), masks.tensor_split(count), strict=True) if count else ()
+        for some_images, some_masks in parts:
+            share = len(some_images) / len(images)
+            with torch.autocast(device.type, torch.bfloat16, enabled=self.settings.bfloat16):
+                output = self.model(some_images.to(device))
+            losses = visualad_losses(output, some_masks.to(device))
+            (losses.sum_of(self.settings.losses) * share).backward()
+            sums += as_vector(losses) * share
+        return sums
 
     def trained_head(self) -> dict[str, Tensor]:
         """The head to keep: the moving average where there is one, else the last weights."""
@@ -128,22 +178,20 @@ class Trainer:
             "head": self.model.head.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "averages": self.averages,
-            "rng": torch.get_rng_state(),
         }
 
     def restore(self, state: dict[str, object]) -> None:
         """Take up what `state` returned."""
-        step, head, optimiser, averages, rng = (state[k] for k in ("step", "head", "optimiser", "averages", "rng"))
+        step, head, optimiser, averages = (state[k] for k in ("step", "head", "optimiser", "averages"))
         assert isinstance(step, int)
         assert isinstance(head, dict)
         assert isinstance(optimiser, dict)
         assert isinstance(averages, dict)
-        assert isinstance(rng, Tensor)
         self.step = step
         self.model.head.load_state_dict(head)
         self.optimiser.load_state_dict(optimiser)
-        self.averages = averages
-        torch.set_rng_state(rng)
+        device = self.model.head.anomaly_token.device
+        self.averages = {name: value.to(device) for name, value in averages.items()}
 
     def _set_rates(self) -> None:
         share = cosine_share(self.step, self.total_steps, self.settings.final_share)
@@ -187,6 +235,11 @@ def cosine_share(step: int, total_steps: int, final_share: float) -> float:
     return final_share + (1.0 - final_share) * 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
-def as_numbers(losses: Losses) -> dict[str, float]:
-    """The losses as plain numbers, the total included."""
-    return {name: float(getattr(losses, name).detach()) for name in (*LOSS_NAMES, "total")}
+def dropout_seed(seed: int, step: int, rank: int) -> int:
+    """A seed for each step and process, so that nothing of a random state has to be kept."""
+    return int(np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)[0])
+
+
+def as_vector(losses: Losses) -> Tensor:
+    """The losses without gradient: (5,), the total last."""
+    return torch.stack([getattr(losses, name).detach() for name in (*LOSS_NAMES, "total")])

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.methods.visualad import VisualADOutput
+from models.methods.visualad import VisualADOutput, at_least_float32
 from models.scoring import top_fraction_mean, upsample
 
 PixelLoss = Callable[[Tensor, Tensor], Tensor]
@@ -51,7 +51,7 @@ def visualad_losses(output: VisualADOutput, masks: Tensor) -> Losses:
     Returns:
         Losses.
     """
-    targets = masks.float()
+    targets = masks.to(output.layer_maps.dtype)
     labels = targets.flatten(1).amax(dim=1)
     layer_maps = output.layer_maps
     upsampled = upsample(layer_maps.flatten(0, 1), (masks.shape[1], masks.shape[2])).unflatten(0, layer_maps.shape[:2])
@@ -80,7 +80,7 @@ def dice_loss(logits: Tensor, targets: Tensor) -> Tensor:
 
 def contrastive_loss(anomaly_token: Tensor, normal_token: Tensor) -> Tensor:
     """Push the two tokens, (B, d) each, at least to a cosine of -0.5: max(0, cos + 0.5), mean over images."""
-    cosine = F.cosine_similarity(anomaly_token.float(), normal_token.float(), dim=-1)
+    cosine = F.cosine_similarity(at_least_float32(anomaly_token), at_least_float32(normal_token), dim=-1)
     return (cosine + CONTRASTIVE_MARGIN).clamp(min=0.0).mean()
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from app.services.convergence import Watch, draw_convergence, note_held_out, running_mean
-from app.services.training import TrainingRun, train
+from app.services.training import Conduct, TrainingRun, train
 from models import loading
 from models.backbones.vit import build_tiny_backbone
 from models.training.loop import Optimisation, Stage
@@ -35,7 +35,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> TrainingRun:
 def test_watching_leaves_the_head_as_it_would_have_been(run: TrainingRun, tmp_path: Path) -> None:
     where = WeightsLocation(weights_dir=tmp_path)
     list(train(run, where, tmp_path / "alone.safetensors"))
-    list(train(run, where, tmp_path / "watched.safetensors", watch=Watch(every=2, pictures=6)))
+    list(train(run, where, tmp_path / "watched.safetensors", Conduct(watch=Watch(every=2, pictures=6))))
 
     assert (tmp_path / "watched.safetensors").read_bytes() == (tmp_path / "alone.safetensors").read_bytes()
     rows = list(csv.DictReader((tmp_path / "watched.held_out.csv").open()))

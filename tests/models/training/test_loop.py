@@ -1,5 +1,6 @@
 import io
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 import torch
@@ -21,9 +22,9 @@ def random_batches(stage: Stage, done: int) -> Iterator[Batch]:
         yield torch.randn(2, 3, side, side, generator=generator), masks
 
 
-def tiny_trainer(average_decay: float = 0.9) -> Trainer:
+def tiny_trainer(average_decay: float = 0.9, like: Literal["clip", "dinov2"] = "dinov2") -> Trainer:
     torch.manual_seed(3)
-    model = VisualAD(build_tiny_backbone(), VisualADConfig(layers=(2, 4)))
+    model = VisualAD(build_tiny_backbone(like=like), VisualADConfig(layers=(2, 4)))
     return Trainer(model, STAGES, Optimisation(average_decay=average_decay))
 
 
@@ -49,8 +50,11 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(stop_after:
         assert torch.equal(value, second.trained_head()[name]), name
 
 
-def test_training_changes_every_part_of_the_head_and_leaves_the_backbone_bit_identical() -> None:
-    trainer = tiny_trainer(average_decay=0.0)
+@pytest.mark.parametrize("like", ["clip", "dinov2"])
+def test_training_changes_every_part_of_the_head_and_leaves_the_backbone_bit_identical(
+    like: Literal["clip", "dinov2"],
+) -> None:
+    trainer = tiny_trainer(average_decay=0.0, like=like)
     backbone = {name: value.clone() for name, value in trainer.model.backbone.state_dict().items()}
     head = {name: value.clone() for name, value in trainer.model.head.state_dict().items()}
     for _ in trainer.run(random_batches):
