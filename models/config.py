@@ -14,6 +14,7 @@ class InspectionConfig:
     top_k: float = 0.01  # share of the pixels whose mean is the image score, in (0, 1]
     blur_sigma: float = 4.0  # pixels at the model's input size; 0 turns smoothing off
     threshold: float | None = None  # in units of the fused map; None = the calibrated one
+    tile: int | None = None  # side of overlapping tiles, pixels of the picture; 0 = the model's input; None = no tiles
 
     def __post_init__(self) -> None:
         if self.layers is not None and not self.layers:
@@ -24,3 +25,5 @@ class InspectionConfig:
             raise ValueError(f"blur_sigma must be 0 or more and finite, got {self.blur_sigma}")
         if self.threshold is not None and not math.isfinite(self.threshold):
             raise ValueError(f"threshold must be a finite number, got {self.threshold}")
+        if self.tile is not None and self.tile < 0:
+            raise ValueError(f"tile must be 0 or more pixels, or None for no tiles, got {self.tile}")

@@ -5,12 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.commands.options import add_engine_options, config_from, not_negative, parse_layers, positive
+from app.commands.options import (
+    add_engine_options,
+    add_tile_options,
+    config_from,
+    not_negative,
+    parse_layers,
+    positive,
+    tile_from,
+)
+from app.commands.sheet_options import add_sheet_options, measure_folder
 from app.config import resolve_device
 from models.config import InspectionConfig
 from models.errors import DataError, ExpectedError
@@ -38,6 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     folder.add_argument("folder", type=Path, metavar="DIR")
     folder.add_argument("--layout", default="auto", help="how the folder is laid out (default: found out)")
     folder.add_argument("--classes", metavar="A,B", help="only these classes")
+    add_tile_options(folder)
+    add_sheet_options(folder)
     _add_common(folder)
 
 
@@ -95,13 +106,14 @@ def _evaluate(args: argparse.Namespace, engine: Engine, track: Track) -> Report:
 
         return evaluate_synthetic(SyntheticRequest(**common, count=args.count, seed=args.seed), engine, track)
     if args.data == "folder":
-        from app.services.dataset_report import FolderRequest, evaluate_folder
+        from app.services.dataset_report import FolderRequest
 
         if args.save_maps is not None or args.from_maps is not None:
             raise ExpectedError("Layer maps of a folder are not kept; leave --save-maps and --from-maps out.")
         classes = None if args.classes is None else tuple(args.classes.split(","))
+        common["settings"] = replace(common["settings"], tile=tile_from(args))
         asked = FolderRequest(**common, folder=args.folder, layout=args.layout, class_names=classes)
-        return evaluate_folder(asked, engine, track)
+        return measure_folder(args, asked, engine, track)
     from app.services.elpv_report import ElpvRequest, evaluate_elpv
 
     request = ElpvRequest(

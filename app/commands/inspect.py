@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from app.commands.options import add_engine_options, config_from, parse_layers
+from app.commands.options import add_engine_options, add_tile_options, config_from, parse_layers, tile_from
 from models.errors import ExpectedError
 from models.registry import DEFAULT_PRESET, get_preset
 
@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-pixels", type=int, default=MAX_PIXELS, help="refuse larger pictures (%(default)s)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write maps, mask and overlay of every picture here")
     parser.add_argument("--json", action="store_true", help="print one JSON line per picture")
+    add_tile_options(parser)
     add_engine_options(parser)
 
 
@@ -52,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
     """
     from tqdm import tqdm
 
+    from app.services.tiled import TILED_THRESHOLDS
+
     settings = settings_from(args)
     paths = _pictures(args.paths)
     inspector = _open_inspector(args, settings)
@@ -59,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
     table = Table(paths)
     if not args.json:
         print(table.header())
+    if settings.tile is not None:
+        print(f"Note: {TILED_THRESHOLDS}.", file=sys.stderr)
     failed = 0
     for path, name in tqdm(zip(paths, names, strict=True), total=len(paths), unit="picture", disable=None):
         record = _inspected(inspector, path, name, args, settings)
@@ -88,7 +93,9 @@ def settings_from(args: argparse.Namespace) -> InspectionConfig:
     if args.max_pixels < 1:
         raise ExpectedError(f"--max-pixels is {args.max_pixels}; give 1 or more.")
     layers = parse_layers(args.layers)
-    return InspectionConfig(layers=layers, top_k=top_k, blur_sigma=blur_sigma, threshold=args.threshold)
+    return InspectionConfig(
+        layers=layers, top_k=top_k, blur_sigma=blur_sigma, threshold=args.threshold, tile=tile_from(args)
+    )
 
 
 def result_names(paths: Sequence[Path]) -> list[str]:

@@ -6,7 +6,7 @@ One picture is in memory at a time, and the pixels of one class as histograms: m
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -19,10 +19,10 @@ from app.services.reports import (
     ReportRow,
     Track,
     chosen_layers,
-    map_and_score,
     resized,
     untracked,
 )
+from app.services.tiled import TILED_EVALUATION, map_and_score_of
 from models.data.datasets import DataSet, Sample, read_dataset, read_mask
 from models.data.pictures import load_picture
 from models.errors import DataError
@@ -33,7 +33,10 @@ from models.evaluation.published import PUBLISHED, published_set
 from models.registry import get_preset
 
 if TYPE_CHECKING:
+    from app.services.inspection import FloatMaps
     from models.loading import LoadedModel
+
+OnMap = Callable[["Sample", "FloatMaps", float], None]  # told each picture's map at the model's input size, and score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +48,9 @@ class FolderRequest(EvaluationRequest):
     class_names: tuple[str, ...] | None = None  # None: all
 
 
-def evaluate_folder(request: FolderRequest, engine: Engine, track: Track = untracked) -> Report:
+def evaluate_folder(
+    request: FolderRequest, engine: Engine, track: Track = untracked, on_map: OnMap = lambda *_: None
+) -> Report:
     """Measure image scores, and pixel maps where every anomalous picture of a class has a mask.
 
     Raises:
@@ -62,7 +67,7 @@ def evaluate_folder(request: FolderRequest, engine: Engine, track: Track = untra
     ordered = sorted(found.samples, key=lambda sample: (sample.class_name, str(sample.path)))
     tracked = track(ordered, desc="pictures", total=len(ordered))
     rows = [
-        _class_row(name, samples, model, layers, request)
+        _class_row(name, samples, model, layers, request, on_map)
         for name, samples in groupby(tracked, key=lambda sample: sample.class_name)
     ]
     mean = [mean_row(rows)] if len(rows) > 1 else []
@@ -77,18 +82,26 @@ def evaluate_folder(request: FolderRequest, engine: Engine, track: Track = untra
         blur_sigma=request.settings.blur_sigma,
         rows=(*rows, *mean, *published_rows(found, request.preset)),
         seconds=time.perf_counter() - start_s,
-        warnings=tuple(_overlap(model.trained_on, found)),
+        warnings=(
+            *_overlap(model.trained_on, found),
+            *([TILED_EVALUATION] if request.settings.tile is not None else []),
+        ),
     )
 
 
 def _class_row(
-    name: str, samples: Iterable[Sample], model: LoadedModel, layers: tuple[int, ...], request: FolderRequest
+    name: str,
+    samples: Iterable[Sample],
+    model: LoadedModel,
+    layers: tuple[int, ...],
+    request: FolderRequest,
+    on_map: OnMap,
 ) -> ReportRow:
     pixels = PixelHistograms(-2.0 * len(layers), 2.0 * len(layers))
     scores, labels, marked = [], [], True
     for sample in samples:
-        maps = model.layer_maps(load_picture(sample.path).rgb)
-        anomaly_map, score = map_and_score(maps, model.layers, layers, model.image_size, request.settings)
+        anomaly_map, score = map_and_score_of(model, load_picture(sample.path).rgb, layers, request.settings)
+        on_map(sample, anomaly_map, score)
         scores.append(score)
         labels.append(sample.is_anomalous)
         marked = marked and (sample.mask_path is not None or not sample.is_anomalous)

@@ -42,6 +42,7 @@ class Inspection:
     total_s: float
     from_cache: bool  # True: the backbone did not run this time
     settings: InspectionConfig
+    note: str = ""  # what must be known to read these numbers; "" for an ordinary inspection
 
 
 def judge(image_score: float, threshold: float | None, thresholds: Thresholds | None) -> str:

@@ -87,6 +87,7 @@ def json_record(inspection: Inspection) -> dict[str, JsonValue]:
         "checkpoint": inspection.checkpoint,
         "backbone": inspection.backbone,
         "seconds": round(inspection.total_s, 4),
+        **({"note": inspection.note} if inspection.note else {}),
     }
 
 

@@ -42,6 +42,7 @@ class FakeModel:
     calibration: FakeCalibration | None = field(default_factory=FakeCalibration)
     seconds: float = 0.0
     calls: int = 0
+    trained_on: str | None = "synthetic"
 
     @property
     def default_layers(self) -> tuple[int, ...]:

@@ -1,0 +1,124 @@
+"""Pictures seen in overlapping tiles as well as whole; plain functions around `models.tiling`.
+
+The whole picture gives context, the tiles give detail, and the anomaly map is the mean of both.  Thresholds are those
+of whole pictures: nothing was calibrated on tiles, and `tiles_note` says so beside every result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.services.fusing import fuse_at_size
+from app.services.inspection import FloatMaps
+from app.services.scores import top_fraction_mean
+from models.tiling import TileLayout, blend, cut, tile_layout
+
+if TYPE_CHECKING:
+    from models.config import InspectionConfig
+    from models.loading import LoadedModel
+
+TILED_THRESHOLDS: Final = "the thresholds were calibrated on whole pictures, not on tiles"
+TILED_EVALUATION: Final = (
+    "Every picture was seen whole and in overlapping tiles, and both maps averaged; the published numbers are of whole "
+    "pictures alone."
+)
+
+
+class Fuse(Protocol):
+    """Makes an anomaly map of layer maps."""
+
+    def __call__(self, layer_maps: FloatMaps, /, *, size_hw: tuple[int, int]) -> FloatMaps:
+        """(L, gh, gw) to (H, W)."""
+
+
+def layout_for(size_hw: tuple[int, int], settings: InspectionConfig, image_size: int) -> TileLayout | None:
+    """Where the tiles of a picture lie; None where none are asked for, or where one would be the whole picture.
+
+    Args:
+        size_hw: of the picture.
+        settings: how large the tiles are.
+        image_size: side of the model's input: the size of the tiles unless the settings name another.
+    Raises:
+        DataError: there would be too many.
+    """
+    if settings.tile is None:
+        return None
+    layout = tile_layout(size_hw, settings.tile or image_size)
+    return layout if len(layout) > 1 else None
+
+
+def tile_layer_maps(
+    run: Callable[[NDArray[np.uint8]], FloatMaps], rgb: NDArray[np.uint8], layout: TileLayout
+) -> FloatMaps:
+    """Run a model on every tile, one after another: (T, L, gh, gw)."""
+    return np.stack([run(tile) for tile in cut(rgb, layout)])
+
+
+def fuse_with_tiles(
+    whole: FloatMaps, tiles: FloatMaps, layout: TileLayout, fuse: Fuse, size_hw: tuple[int, int]
+) -> FloatMaps:
+    """The mean of the whole picture's map and the blended maps of its tiles.
+
+    Args:
+        whole: (L, gh, gw), of the whole picture.
+        tiles: (T, L, gh, gw).
+        layout: where the tiles lie.
+        fuse: what makes an anomaly map of layer maps; smoothing is in pixels of the model's input, so finer in tiles.
+        size_hw: wanted, the picture's or another.
+    Returns:
+        (H, W) at `size_hw`, in the units and range of a single map.
+    """
+    side_hw = (layout.side_px, layout.side_px)
+    fused = shrunk(blend((fuse(maps, size_hw=side_hw) for maps in tiles), layout), size_hw)
+    fused += fuse(whole, size_hw=size_hw)
+    fused *= np.float32(0.5)
+    return fused
+
+
+def map_and_score_of(
+    model: LoadedModel, rgb: NDArray[np.uint8], layers: tuple[int, ...], settings: InspectionConfig
+) -> tuple[FloatMaps, float]:
+    """Run a model on one picture, in tiles where the settings ask for them, as evaluations do.
+
+    Args:
+        model: what looks.
+        rgb: (H, W, 3).
+        layers: those that are summed.
+        settings: smoothing, top-k and tiles.
+    Returns:
+        The map at the model's input size, whatever the picture's, so that numbers with and without tiles are of the
+        same pixels; and its score.
+    """
+    fuse = partial(
+        fuse_at_size, available=model.layers, chosen=layers, input_px=model.image_size, blur_sigma=settings.blur_sigma
+    )
+    size_hw = (model.image_size, model.image_size)
+    layout = layout_for((rgb.shape[0], rgb.shape[1]), settings, model.image_size)
+    whole = model.layer_maps(rgb)
+    if layout is None:
+        fused = fuse(whole, size_hw=size_hw)
+    else:
+        fused = fuse_with_tiles(whole, tile_layer_maps(model.layer_maps, rgb, layout), layout, fuse, size_hw)
+    return fused, top_fraction_mean(fused, settings.top_k)
+
+
+def shrunk(anomaly_map: FloatMaps, size_hw: tuple[int, int]) -> FloatMaps:
+    """A map at another size; where that is smaller, the mean of the pixels that become one."""
+    if anomaly_map.shape == size_hw:
+        return anomaly_map
+    import torch
+    import torch.nn.functional as F
+
+    whole = torch.from_numpy(anomaly_map)[None, None]
+    resized: FloatMaps = F.interpolate(whole, size=size_hw, mode="bilinear", antialias=True)[0, 0].numpy()
+    return resized
+
+
+def tiles_note(layout: TileLayout) -> str:
+    """What a reader of a result from tiles must know."""
+    return f"{len(layout)} tiles of {layout.side_px} px and the whole picture, averaged; {TILED_THRESHOLDS}"
