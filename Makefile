@@ -86,7 +86,7 @@ $(call stamp,requirements-examples): $(call stamp,requirements-dev)
 
 $(call stamp,requirements-weights): | $(call stamp,requirements)
 
-# As find_chromium of app/commands/screenshot.py looks for them; one is enough.
+# As find_chromium of app/commands/page.py looks for them; one is enough.
 CHROMIUMS := chromium chromium-browser google-chrome
 
 chromium:

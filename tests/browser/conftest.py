@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from app.commands.screenshot import CHROMIUM_ARGUMENTS, find_chromium
+from app.commands.page import CHROMIUM_ARGUMENTS, find_chromium
 from app.store.workspace import Workspace
 from app.ui.engine import Engine
 from app.ui.examples import elpv_folder
