@@ -12,6 +12,7 @@ from app.store.exchange.formats import FORMATS
 from app.ui.correct_handlers import CorrectDesk
 from app.ui.downloads import CLICK
 from app.ui.errors import shows_errors, shows_errors_of_steps
+from app.ui.folder_import import arrived_zip, folder_import, refuse
 from app.ui.presets import preset_choices
 from app.ui.workbench_component import refresh, use_preset, workbench
 from app.ui.workbench_server import account_of
@@ -29,7 +30,7 @@ class CorrectTab:
 
     preset: gr.Dropdown
     files: gr.UploadButton
-    folder: gr.UploadButton
+    folder: gr.HTML
     propose: gr.Button
     stop: gr.Button
     format: gr.Dropdown
@@ -51,9 +52,7 @@ def build_correct_tab(desk: CorrectDesk) -> CorrectTab:
         files = gr.UploadButton(
             "Import pictures or a zip", file_count="multiple", size="sm", scale=0, elem_id="import-files", min_width=170
         )
-        folder = gr.UploadButton(
-            "Import a folder", file_count="directory", size="sm", scale=0, elem_id="import-folder", min_width=120
-        )
+        folder = folder_import("Import a folder", "import-folder")
         preset = _choice(preset_choices(statuses), DEFAULT_PRESET, "Proposals by", "correct-preset")
         propose = gr.Button("Propose for all", size="sm", scale=0, elem_id="propose-all", min_width=120)
         stop = gr.Button(
@@ -110,20 +109,22 @@ def _told(text: str) -> tuple[str, Any]:
 def _connect_import(tab: CorrectTab, desk: CorrectDesk) -> None:
     """Uploads go into the workspace; what was refused stands in the report."""
 
-    def take_in(paths: list[str] | None, request: gr.Request, progress: gr.Progress = _PROGRESS) -> Any:
+    def take_in(paths: list[str] | None, preset: str, request: gr.Request, progress: gr.Progress = _PROGRESS) -> Any:
         def tell(done: int, total: int) -> None:
             progress((done, max(total, 1)), desc="Importing", unit="images")
 
-        return *_told(desk.take_in(paths, account_of(request), tell)), refresh()
+        return *_told(desk.take_in(paths, account_of(request), tell)), refresh(preset)
 
-    for button in (tab.files, tab.folder):
-        button.upload(
-            shows_errors(take_in),
-            button,
-            [tab.status, tab.report, tab.workbench],
-            show_progress_on=tab.status,
-            **_FILES,
-        )
+    def take_in_folder(preset: str, event: gr.EventData, request: gr.Request, progress: gr.Progress = _PROGRESS) -> Any:
+        with arrived_zip(event) as path:
+            return take_in([str(path)], preset, request, progress)
+
+    shown: dict[str, Any] = {
+        "outputs": [tab.status, tab.report, tab.workbench], "show_progress_on": tab.status, **_FILES,
+    }  # fmt: skip
+    tab.files.upload(shows_errors(take_in), [tab.files, tab.preset], **shown)
+    tab.folder.upload(shows_errors(take_in_folder), tab.preset, **shown)
+    tab.folder.refuse(shows_errors(refuse), concurrency_limit=None, **_QUIET)
 
 
 def _connect_proposals(tab: CorrectTab, desk: CorrectDesk) -> None:

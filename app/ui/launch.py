@@ -9,15 +9,17 @@ from importlib.util import find_spec
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read by gradio when it is imported
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from app.store.workspace import Workspace
 from app.ui.engine import Engine
+from app.ui.fresh_scripts import FreshScripts
 from app.ui.layout import build_page
 from app.ui.theme import STYLE_SHEET, make_theme, workbench_styles
 from app.ui.workbench_component import serve_scripts
 from models.errors import ExpectedError
 
-MAX_FILE_SIZE = "200mb"
+MAX_FILE_SIZE = 2_000_000_000  # bytes: a data set in one zip; of pictures the loader has a limit of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,7 @@ def _launch(page: gr.Blocks, address: Address) -> str:
         allowed_paths=[],
         max_file_size=MAX_FILE_SIZE,
         mcp_server=address.mcp,
+        app_kwargs={"middleware": [Middleware(FreshScripts)]},
         footer_links=["api"],
         quiet=True,
         theme=make_theme(),

@@ -71,14 +71,18 @@ def open_image(digest: str, preset: str) -> dict[str, Any]:
     return {"open": digest, "preset": preset, "nonce": time.time_ns() // 1_000}
 
 
-def refresh() -> dict[str, Any]:
-    """The workbench's value that makes it read the queue again at once."""
-    return {"refresh": time.time_ns() // 1_000}
+def refresh(preset: str) -> dict[str, Any]:
+    """The workbench's value that makes it read the queue again at once.
+
+    Args:
+        preset: what proposes; a workbench that is still loading sees this value only, and none from before.
+    """
+    return {"refresh": time.time_ns() // 1_000, "preset": preset}
 
 
-def script_url() -> str:
-    """URL of the entry script, from the page's root on."""
-    return f"{API_PREFIX}/file={quote(str(SCRIPTS / 'workbench.js'))}"
+def script_url(name: str = "workbench.js") -> str:
+    """URL of one of the scripts, from the page's root on."""
+    return f"{API_PREFIX}/file={quote(str(SCRIPTS / name))}"
 
 
 def serve_scripts() -> None:

@@ -52,10 +52,10 @@ class WorkbenchServer:
         return [_answering(name, method) for name, method in table.items()]
 
     def queue_page(self, request: object, account: str) -> Json:
-        """{states, sort, offset, limit} -> {items, total, counts, version}."""
+        """{states, sort, offset, limit} -> {items, total, counts, version, workspace}."""
         asked = queue_request(request)
         page = self._workspace.queue(states=asked.states, sort=asked.sort, offset=asked.offset, limit=asked.limit)
-        return queue_reply(page)
+        return {**queue_reply(page), "workspace": self._workspace.identity}
 
     def thumbnails(self, request: object, account: str) -> Json:
         """{digests} -> {thumbnails}."""

@@ -155,3 +155,28 @@ def test_holes_are_filled_and_the_mask_grows_and_shrinks_by_a_disc(editor: Edito
     assert filled.sum() > ring.sum()
     assert np.array_equal(grown, ndimage.binary_dilation(filled, disc))
     assert np.array_equal(editor.mask(), ndimage.binary_erosion(filled, disc, border_value=1))
+
+
+def test_an_image_longer_than_the_browser_can_draw_is_refused_in_a_sentence(editor: EditorPage) -> None:
+    refused = editor.page.evaluate(
+        "harness.editor.load({ width: 70000, height: 8, imageUrl: 'none.png' }).catch(({ message }) => message)"
+    )
+
+    assert refused == (
+        "This image has 70,000 × 8 pixels, longer than this browser can draw a mask on; cut it into tiles and import "
+        "those."
+    )
+    expect(editor.control("veil")).to_have_text("No image is open.")
+
+
+def test_on_a_very_long_image_strokes_are_drawn_at_its_far_end_too(editor: EditorPage) -> None:
+    editor.open(width=20_000, height=40, withMap=False, cells="empty")
+    editor.page.evaluate("harness.editor.bench.annotation.paint([{ y: 20, x0: 19990, x1: 20000 }], 1)")
+    editor.page.evaluate("harness.rest()")
+
+    drawn = editor.page.evaluate(
+        "(c => [...c.getContext('2d').getImageData(19989, 20, 2, 1).data].filter((_, i) => i % 4 === 3))"
+        "(document.querySelector('[data-testid=mask-layer]'))"
+    )
+
+    assert drawn == [0, 255]

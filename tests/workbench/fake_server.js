@@ -31,8 +31,8 @@ function proposed(index) {
 
 /** One mistake after another, for the tests: `trouble.save = ['throw', 'lost', {error: '...'}]`. */
 export class FakeServer {
-  constructor({ count = 12, names = {}, classes = ['crack', 'scratch'], openMs = 0 } = {}) {
-    Object.assign(this, { count, names, classes, openMs, trouble: {}, calls: [] });
+  constructor({ count = 12, names = {}, classes = ['crack', 'scratch'], openMs = 0, workspace = 'one', ...more } = {}) {
+    Object.assign(this, { count, names, classes, openMs, workspace, pictureNote: '', ...more, trouble: {}, calls: [] });
     this.functions = {};
     const own = [
       'queue_page',
@@ -120,6 +120,7 @@ export class FakeServer {
       total: items.length,
       counts: this.counts(all),
       version: this.log.length,
+      workspace: this.workspace,
     };
   }
 
@@ -156,6 +157,7 @@ export class FakeServer {
       item: this.item(digest),
       url: picture(index, WIDTH * 8, HEIGHT * 8),
       note: live?.revision.note ?? '',
+      picture_note: this.pictureNote,
       mask: live ? (live.mask ?? empty) : proposal ? mask : empty,
       mask_from: live ? 'revision' : proposal ? 'proposal' : 'empty',
       revision: live?.revision ?? null,

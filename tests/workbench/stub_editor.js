@@ -83,7 +83,7 @@ export class Editor extends EventTarget {
     this.#changed();
   }
 
-  drop() {
+  dropRegion() {
     this.replace(this.mask().fill(0));
   }
 
@@ -99,6 +99,8 @@ export class Editor extends EventTarget {
     this.cells = mask.map((bit) => bit | 2);
     this.#changed();
   }
+
+  settle() {}
 
   markSaved() {
     this.dirty = false;

@@ -30,7 +30,8 @@ test('the second of two savers is told who was first', () => {
     'Ada saved revision 3 and Bob deleted the annotation in revision 4 of cell.png while you worked; all are kept; '
       + 'yours is newest.',
   );
-  assert.match(overtakenText([1, 2, 3, 4].map((number) => by('Ada', number))), /revision 1, .*revision 2 and 2 more while/);
+  const many = overtakenText([1, 2, 3, 4].map((number) => by('Ada', number)));
+  assert.match(many, /revision 1, .*revision 2 and 2 more while/);
 });
 
 test('work of others on the open image names the newest', () => {
@@ -42,7 +43,8 @@ test('work of others on the open image names the newest', () => {
 
 test('the status says first what is not stored', () => {
   const sending = { count: 1, failed: 2, delayS: 4 };
-  assert.deepEqual(statusOf({ ...still, sending }), { text: 'Not saved yet, trying again in 4 s', tone: 'bad', isDirty: false });
+  const late = { text: 'Not saved yet, trying again in 4 s', tone: 'bad', isDirty: false };
+  assert.deepEqual(statusOf({ ...still, sending }), late);
   assert.match(statusOf({ ...still, sending: { ...sending, count: 3 } }).text, /^3 saves are not stored yet/);
   assert.equal(statusOf({ ...still, isDirty: true }).text, 'Unsaved, kept in this browser');
   assert.equal(statusOf({ ...still, isDirty: true, isKept: false }).text, 'Unsaved work');

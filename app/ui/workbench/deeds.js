@@ -60,6 +60,7 @@ export class Deeds {
   async decide(label, isNext) {
     const { desk } = this;
     const { current, editor, messages } = desk;
+    editor.settle();
     if (isNothingNew({ dirty: desk.isDirty, label, revision: current.revision })) {
       messages.toast(`Nothing has changed since revision ${current.revision.number}.`);
       if (isNext) await desk.go(1);

@@ -76,6 +76,7 @@ export class Desk extends EventTarget {
 
   /** Put the open image away; its unsaved work stays as a draft. @returns {Promise<boolean>} false: the person stays */
   async leave() {
+    if (this.current) this.editor.settle();
     if (!this.current || !this.isDirty || (await this.unsaved.flush())) return true;
     return this.messages.ask(
       `This browser cannot keep the unsaved work on ${this.current.answer.item.name}. Leave and drop it?`,

@@ -1,11 +1,13 @@
 /**
- * Unsaved work, kept in the browser's IndexedDB: one record for each image and tab.
+ * Unsaved work, kept in the browser's IndexedDB: one database for each workspace, as the same address may serve another
+ * tomorrow, and in it one record for each image and tab.
  *
  * A record is {digest, tab, time, name, width, height, cells, packed, classes, threshold, note, based_on}; of work that
  * was sent to be saved also {saved_as: save_id}, and while the answer is awaited {waiting: save_id, request}.
- * `cells` are an Uint8Array of width * height bytes, deflated if `packed`.
+ * `cells` are an Uint8Array of width * height bytes, or their runs if `packed`.
  */
-import { deflate, inflate } from './packing.js';
+import { forgetLastMoment, keepLastMoment, lastMoments } from './last_moment.js';
+import { fromRuns, toRuns } from './runs.js';
 
 const DATABASE = 'oddity-workbench';
 const DRAFTS = 'drafts';
@@ -26,8 +28,8 @@ function finished(transaction) {
   });
 }
 
-async function openDatabase() {
-  const request = indexedDB.open(DATABASE, 1);
+async function openDatabase(workspace) {
+  const request = indexedDB.open(`${DATABASE} ${workspace}`, 1);
   request.onupgradeneeded = () => {
     const store = request.result.createObjectStore(DRAFTS, { keyPath: ['digest', 'tab'] });
     store.createIndex('digest', 'digest');
@@ -38,25 +40,40 @@ async function openDatabase() {
   return database;
 }
 
-/** Open the drafts; never fails: where the browser keeps nothing, `isAvailable` is false and writes answer false. */
-export async function openDrafts() {
-  try {
-    return new Drafts(await openDatabase());
-  } catch {
-    return new Drafts(null);
+/** The record as it is stored. Runs are small enough to be handed over whole by a page that is going away. */
+function packed(record) {
+  const runs = toRuns(record.cells);
+  return { ...record, cells: runs ?? record.cells, packed: runs !== null };
+}
+
+function unpacked(record) {
+  const cells = record.packed ? fromRuns(record.cells, record.width * record.height) : record.cells;
+  return { ...record, packed: false, cells };
+}
+
+/** Nothing in here fails: where the browser keeps nothing, `isAvailable` is false and writes answer false. */
+export class Drafts {
+  #database = null;
+  #workspace = null;
+
+  /** Keep the drafts of this workspace from now on. @param {string} workspace its identity */
+  async enter(workspace) {
+    this.#database?.close();
+    this.#database = await openDatabase(workspace).catch(() => null);
+    this.#workspace = workspace;
+    for (const record of lastMoments(workspace)) await this.#takeIn(record);
   }
-}
 
-async function unpacked(record) {
-  if (!record.packed) return record;
-  return { ...record, packed: false, cells: await inflate(record.cells) };
-}
-
-class Drafts {
-  #database;
-
-  constructor(database) {
-    this.#database = database;
+  /** A page went away before its newest record was on disk. */
+  async #takeIn(record) {
+    const { digest, tab, time } = record;
+    const isTaken = await this.#change((store) => {
+      const request = store.get([digest, tab]);
+      request.onsuccess = () => {
+        if (!request.result || request.result.time < time) store.put(record);
+      };
+    });
+    if (isTaken) forgetLastMoment(this.#workspace, record);
   }
 
   get isAvailable() {
@@ -72,22 +89,24 @@ class Drafts {
   async put(record) {
     if (!this.isAvailable) return false;
     try {
-      const cells = await deflate(record.cells);
       const { store, transaction } = this.#store('readwrite');
-      store.put({ ...record, cells, packed: true });
+      store.put(packed(record));
       await finished(transaction);
+      forgetLastMoment(this.#workspace, record);
       return true;
     } catch {
       return false;
     }
   }
 
-  /** Hand a record over before this call returns, for a page that is going away; not deflated, for that takes time. */
+  /** Hand a record over before this call returns, for a page that is going away. */
   putAtOnce(record) {
     if (!this.isAvailable) return;
+    const whole = packed(record);
+    if (whole.packed) keepLastMoment(this.#workspace, whole);
     try {
       const { store, transaction } = this.#store('readwrite');
-      store.put({ ...record, packed: false });
+      store.put(whole);
       transaction.commit();
     } catch {
       // the page is going away and nobody could be told; `beforeunload` has asked already
@@ -108,8 +127,13 @@ class Drafts {
     if (!this.isAvailable) return [];
     try {
       const records = await answered(select(this.#store('readonly').store));
-      const readable = await Promise.allSettled(records.map(unpacked)); // a damaged draft must not hide the others
-      return readable.filter(({ status }) => status === 'fulfilled').map(({ value }) => value);
+      return records.flatMap((record) => {
+        try {
+          return [unpacked(record)];
+        } catch {
+          return []; // a damaged draft must not hide the others
+        }
+      });
     } catch {
       return [];
     }
@@ -122,6 +146,7 @@ class Drafts {
   }
 
   async remove(digest, tab) {
+    forgetLastMoment(this.#workspace, { digest, tab });
     await this.#change((store) => store.delete([digest, tab]));
   }
 
@@ -158,10 +183,14 @@ class Drafts {
     });
   }
 
+  /** @returns {Promise<boolean>} whether it was done */
   async #change(act) {
-    if (!this.isAvailable) return;
+    if (!this.isAvailable) return false;
     const { store, transaction } = this.#store('readwrite');
     act(store);
-    await finished(transaction).catch(() => {});
+    return finished(transaction).then(
+      () => true,
+      () => false,
+    );
   }
 }

@@ -9,7 +9,7 @@ import { Help } from './help.js';
 import { Keyboard } from './keyboard.js';
 import { MapPanel } from './map_panel.js';
 import { Readout } from './readout.js';
-import { Stage } from './stage.js';
+import { Stage, canDraw } from './stage.js';
 import { Toolbar } from './toolbar.js';
 
 const COUNT_AFTER_MS = 120; // regions and areas are counted when the hand rests
@@ -67,6 +67,10 @@ export class Editor extends EventTarget {
   async load(content) {
     const turn = ++this.#loading;
     this.gestures.finish();
+    if (!canDraw(content.width, content.height)) {
+      this.unload();
+      throw new Error(tooLarge(content));
+    }
     this.busy('Loading the image…');
     let picture;
     try {
@@ -161,6 +165,14 @@ export class Editor extends EventTarget {
     annotation.add(replaceMask(annotation.cells, annotation.width, annotation.height, mask, { touch: true }));
   }
 
+  /** Take into the mask what the hand has only begun: a stroke, a polygon that is still open. */
+  settle() {
+    if (!this.bench.isReady) return;
+    this.gestures.finish();
+    this.bench.endDrag();
+    this.bench.tools.polygon.settle();
+  }
+
   markSaved() {
     this.bench.annotation?.markSaved();
   }
@@ -241,6 +253,11 @@ export class Editor extends EventTarget {
   #tell(name, detail) {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
+}
+
+function tooLarge({ width, height }) {
+  const size = `${width.toLocaleString('en')} × ${height.toLocaleString('en')} pixels`;
+  return `This image has ${size}, longer than this browser can draw a mask on; cut it into tiles and import those.`;
 }
 
 /** The picture as an element, decoded. */

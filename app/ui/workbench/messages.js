@@ -10,8 +10,10 @@ export class Messages {
   /**
    * @param {HTMLElement} barsElement over the image
    * @param {HTMLElement} root of the workbench, for toast and question
+   * @param {() => void} giveBackFocus called when a bar goes whose button had the focus
    */
-  constructor(barsElement, root) {
+  constructor(barsElement, root, giveBackFocus = () => {}) {
+    this.giveBackFocus = giveBackFocus;
     this.barsElement = barsElement;
     this.root = root;
     this.toastElement = h('div', { class: 'toast', role: 'status', 'aria-live': 'polite' });
@@ -62,8 +64,11 @@ export class Messages {
 
   clear(...keys) {
     for (const key of keys) {
-      this.#bars.get(key)?.remove();
+      const bar = this.#bars.get(key);
+      const isFocused = bar?.contains(document.activeElement);
+      bar?.remove();
       this.#bars.delete(key);
+      if (isFocused) this.giveBackFocus();
     }
   }
 

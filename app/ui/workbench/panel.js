@@ -113,7 +113,8 @@ export class Panel extends EventTarget {
   /** Show what is known about the open image; null while none is open. */
   showImage(answer) {
     this.element.classList.toggle('idle', !answer);
-    for (const control of this.element.querySelectorAll('.decisions button')) control.disabled = !answer;
+    const controls = [...this.element.querySelectorAll('.decisions button'), this.noteInput];
+    for (const control of controls) control.disabled = !answer; // a note without an image would go nowhere
     this.title.textContent = answer?.item.name ?? '';
     this.title.title = answer?.item.name ?? '';
     this.facts.textContent = answer ? factsOf(answer) : '';
@@ -145,6 +146,7 @@ export class Panel extends EventTarget {
     }
     const focused = this.regionsElement.contains(document.activeElement) ? document.activeElement.dataset.index : null;
     this.regionsElement.replaceChildren(...rows);
+    this.#tell('point', { region: null }); // the row that was pointed at is gone, and so is its frame
     if (focused !== null) this.regionsElement.querySelector(`input[data-index="${focused}"]`)?.focus();
   }
 
@@ -157,7 +159,6 @@ export class Panel extends EventTarget {
       'aria-label': `Defect class of region ${index + 1}`,
       'data-index': index,
       onchange: () => this.#tell('class', { point: region.point, name: input.value.trim() }),
-      onkeydown: (event) => event.key === 'Enter' && input.blur(),
     });
     input.value = region.name;
     return h(

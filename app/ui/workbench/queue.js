@@ -31,6 +31,7 @@ export class Queue extends EventTarget {
     this.sort = SORTS.some(([name]) => name === remembered.sort) ? remembered.sort : 'newest';
     this.listing = new Listing({ states: this.states });
     this.version = 0;
+    this.workspace = null; // its identity, as the server says
     this.counts = null;
     this.rows = new QueueRows(
       new Thumbnails(
@@ -58,7 +59,12 @@ export class Queue extends EventTarget {
     return h(
       'nav',
       { class: 'queue', 'aria-label': 'Queue' },
-      h('div', { class: 'heading' }, h('h3', {}, 'Queue ', h('kbd', { title: 'Q goes to the queue' }, 'Q')), this.heading),
+      h(
+        'div',
+        { class: 'heading' },
+        h('h3', {}, 'Queue ', h('kbd', { title: 'Q goes to the queue' }, 'Q')),
+        this.heading,
+      ),
       this.chips,
       this.select,
       this.nothing,
@@ -131,6 +137,7 @@ export class Queue extends EventTarget {
       return null;
     }
     this.version = Math.max(this.version, answer.version);
+    this.workspace = answer.workspace ?? '';
     this.setCounts(answer.counts);
     return answer;
   }

@@ -13,6 +13,7 @@ import { Pointers } from './overlays.js';
 import { View } from './view.js';
 
 const STRIP_PIXELS = 1 << 20; // drawn at once: a whole mask of 24 megapixels takes 4 MiB instead of 96
+const SAFE_SIDE = 16_384; // all browsers draw this much
 const MASK_COLOUR = [232, 62, 62];
 const DROPPED_COLOUR = [150, 166, 188];
 // From Okabe and Ito's colours, which people with any colour vision tell apart.
@@ -68,7 +69,8 @@ export class Stage {
     this.maskCanvas.width = 0;
     this.world.replaceChildren();
     this.pointers.showPolygon([], this.view);
-    this.#wake();
+    this.pointers.showBox(null, this.view);
+    this.#viewChanged();
   }
 
   /** Draw a box of the mask anew, or all of it. */
@@ -226,6 +228,17 @@ export class Stage {
     trace(new Uint32Array(image.data.buffer), shown, rimmed.x1 - rimmed.x0, OUTLINE, ratio > 1.5 ? 2 : 1);
     context.putImageData(image, box.x0, box.y0);
   }
+}
+
+/** Whether this browser can draw a mask of this size: the longest side differs, and what is too long stays blank. */
+export function canDraw(width, height) {
+  if (Math.max(width, height) <= SAFE_SIDE) return true;
+  const canvas = h('canvas', { width, height });
+  const context = canvas.getContext('2d');
+  context?.fillRect(width - 1, height - 1, 1, 1);
+  const isDrawn = context?.getImageData(width - 1, height - 1, 1, 1).data[3] === 255;
+  canvas.width = 0; // gives its memory back at once
+  return isDrawn;
 }
 
 function toDevice({ x0, y0, x1, y1 }, { scale, x, y }) {

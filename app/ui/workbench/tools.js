@@ -100,6 +100,13 @@ export class Polygon {
     return this.cancel();
   }
 
+  /** The image is saved or left: an open polygon is work too. */
+  settle() {
+    if (this.points.length < 3) return this.cancel();
+    this.close();
+    return this.bench.say('The open polygon was closed and is part of the mask.');
+  }
+
   removeLast() {
     this.points.pop();
     this.draw();

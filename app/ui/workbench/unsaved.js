@@ -1,7 +1,6 @@
-/**
- * Watches the open image for changes and keeps them as a draft, 400 ms after each. Emits 'change' when `isKept` or
- * `hasFailed` may have changed.
- */
+const REST_MS = 40; // steps that follow one another faster, such as a held undo key, are kept together
+
+/** Watches the open image for changes and keeps them as a draft. Emits 'change' with `isKept` and `hasFailed`. */
 export class Unsaved extends EventTarget {
   #drafts;
   #delayMs;
@@ -12,7 +11,7 @@ export class Unsaved extends EventTarget {
   #kept = 0;
 
   /** @param {{put: Function, putAtOnce: Function}} drafts */
-  constructor(drafts, delayMs = 400) {
+  constructor(drafts, delayMs = REST_MS) {
     super();
     this.#drafts = drafts;
     this.#delayMs = delayMs;
@@ -92,7 +91,7 @@ export class Unsaved extends EventTarget {
   /** Keep what there is before the page goes away. */
   flushAtOnce() {
     const record = this.isKept || !this.#snapshot ? null : this.#snapshot();
-    if (record) this.#drafts.putAtOnce(record);
+    if (record) this.#drafts.putAtOnce(record); // once more by `flush`, should the page stay after all
   }
 
   /** No image is open. */

@@ -19,7 +19,7 @@ export function stateHint(state) {
 }
 
 export function scoreText(score) {
-  return Number.isFinite(score) ? score.toFixed(2) : '';
+  return Number.isFinite(score) ? score.toFixed(2).replace(/^-(0\.00)$/, '$1') : '';
 }
 
 /** Time of day for today, else day and time; local time of the person. `time` is ISO text or milliseconds. */

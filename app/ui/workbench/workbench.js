@@ -2,9 +2,11 @@
 import { Deeds } from './deeds.js';
 import { Desk, lastOpen } from './desk.js';
 import { h, isTyping } from './dom.js';
-import { openDrafts } from './drafts.js';
+import { Drafts } from './drafts.js';
 import { Editor } from './editor.js';
+import { listenToFieldKeys } from './field_keys.js';
 import { HistoryPanel } from './history_panel.js';
+import { fillWindow } from './layout.js';
 import { Messages } from './messages.js';
 import { Opening } from './opening.js';
 import { Panel } from './panel.js';
@@ -14,6 +16,7 @@ import { Queue } from './queue.js';
 import { Outbox } from './saving.js';
 import { claimTab } from './tabs.js';
 import { Unsaved } from './unsaved.js';
+import { welcome } from './welcome.js';
 import { statusOf } from './wording.js';
 
 /**
@@ -24,8 +27,8 @@ import { statusOf } from './wording.js';
  */
 export async function start(element, page) {
   element.classList.add('oddity-workbench');
-  const [drafts, tab] = await Promise.all([openDrafts(), claimTab()]);
-  const workbench = new Workbench(element, page, drafts, tab);
+  const workbench = new Workbench(element, page, new Drafts(), await claimTab());
+  fillWindow(element);
   const observer = new IntersectionObserver((entries) => {
     if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
     observer.disconnect();
@@ -38,6 +41,8 @@ class Workbench {
   #request = {};
   #touched = new Map(); // images that this page opened or saved lately: their newest revision then
   #hasBegun = false;
+  #entering = null;
+  #workspace = null; // whose drafts are kept: none before the server has said it
 
   constructor(root, { server, watch, props, author = '' }, drafts, tab) {
     this.root = root;
@@ -84,19 +89,10 @@ class Workbench {
     this.panel.history.append(this.history.element);
     this.bars = h('div', { class: 'bars' });
     this.editorElement = h('div', { class: 'editor-place' });
-    this.empty = h(
-      'div',
-      { class: 'welcome', hidden: true },
-      h('h3', {}, 'No images yet'),
-      h(
-        'p',
-        {},
-        'Import a folder, a zip file or single pictures with the buttons above; they appear here by themselves.',
-      ),
-    );
+    this.empty = welcome();
     const centre = h('div', { class: 'centre' }, this.editorElement, this.empty, this.bars);
     this.root.replaceChildren(h('div', { class: 'bench' }, this.queue.element, centre, this.panel.element));
-    this.messages = new Messages(this.bars, this.root);
+    this.messages = new Messages(this.bars, this.root, () => this.focusEditor());
     this.editor = new Editor(this.editorElement, { keyRoot: this.root });
   }
 
@@ -108,9 +104,8 @@ class Workbench {
       this.focusEditor();
     });
     on(queue, 'leave', () => this.focusEditor());
-    on(queue, 'error', ({ text }) =>
-      messages.bar('queue', text, { tone: 'bad', actions: [['Try again', () => queue.reload()]] }),
-    );
+    const again = ['Try again', () => queue.reload()];
+    on(queue, 'error', ({ text }) => messages.bar('queue', text, { tone: 'bad', actions: [again] }));
     on(queue, 'loaded', () => this.#onQueue());
     on(editor, 'request', ({ action }) => deeds.act(action));
     on(editor, 'regions', () => desk.current && panel.showRegions(editor.regions()));
@@ -118,7 +113,10 @@ class Workbench {
     on(panel, 'request', ({ action }) => deeds.act(action).then(() => this.focusEditor()));
     on(panel, 'author', ({ author }) => this.preferences.set('author', author));
     on(panel, 'class', ({ point, name }) => editor.setClass(point, name));
-    on(panel, 'drop', ({ point }) => editor.drop(point));
+    on(panel, 'drop', ({ point }) => {
+      editor.dropRegion(point);
+      this.focusEditor(); // the button that had the focus is gone
+    });
     on(panel, 'point', ({ region }) => editor.highlight(region));
     on(history, 'compare', ({ revision }) => deeds.compare(revision));
     on(history, 'restore', ({ revision }) => desk.current && deeds.restore(revision));
@@ -138,55 +136,37 @@ class Workbench {
       this.#showStatus();
     });
     on(this.poll, 'changes', (answer) => this.#onChanges(answer));
-    on(this.poll, 'lost', () =>
-      messages.bar('server', 'The server does not answer; trying again. Your work is kept here.', { tone: 'warn' }),
-    );
+    const silence = 'The server does not answer; trying again. Your work is kept here.';
+    on(this.poll, 'lost', () => messages.bar('server', silence, { tone: 'warn' }));
     on(this.poll, 'found', () => {
       messages.clear('server');
-      desk.outbox.hurry();
-      queue.reload();
+      queue.reload().then(() => desk.outbox.hurry());
     });
   }
 
   #wirePage() {
     const { desk, deeds } = this;
     const keep = () => desk.current && desk.unsaved.flushAtOnce();
-    addEventListener('pagehide', keep);
+    const keepAll = () => {
+      if (desk.current) desk.editor.settle(); // not when the tab is only hidden: its person comes back
+      keep();
+    };
+    addEventListener('pagehide', keepAll);
     document.addEventListener('visibilitychange', () => (document.hidden ? keep() : this.#hasBegun && this.poll.ask()));
     addEventListener('online', () => {
       desk.outbox.hurry();
       this.poll.ask();
     });
     addEventListener('beforeunload', (event) => {
-      keep(); // the earlier it starts, the surer it is on disk before the page is gone
+      keepAll(); // the earlier it starts, the surer it is on disk before the page is gone
       const isLosing = (desk.isDirty && !desk.unsaved.isKept) || deeds.unkept > 0;
       if (isLosing) event.preventDefault();
     });
-    this.root.addEventListener('keydown', (event) => this.#onKey(event));
-    if (!desk.drafts.isAvailable) {
-      this.messages.bar(
-        'drafts',
-        'This browser keeps no drafts (a private window, or storage is off): save before you close the page.',
-        { tone: 'warn', canClose: true },
-      );
-    }
-  }
-
-  /** Keys that the editor leaves: the way into the queue, and out of and saving from text fields. */
-  #onKey(event) {
-    if (event.defaultPrevented || event.isComposing || event.altKey) return;
-    const isCommand = event.ctrlKey || event.metaKey;
-    const key = event.key.toLowerCase();
-    const take = (act) => {
-      event.preventDefault();
-      act();
-    };
-    if (isTyping(event.target)) {
-      if (isCommand && key === 's') take(() => this.deeds.act('save'));
-      else if (key === 'escape') take(() => this.editorElement.focus({ preventScroll: true }));
-    } else if (key === 'q' && !isCommand && !event.shiftKey) {
-      take(() => this.queue.focus());
-    }
+    listenToFieldKeys(this.root, {
+      save: () => deeds.act('save'),
+      toEditor: () => this.editorElement.focus({ preventScroll: true }),
+      toQueue: () => this.queue.focus(),
+    });
   }
 
   /** Give the keys to the editor, unless the person is typing somewhere. */
@@ -198,8 +178,6 @@ class Workbench {
   async begin() {
     this.#hasBegun = true;
     this.editor.busy('Loading the queue …');
-    this.#showDrafts();
-    this.deeds.resume();
     if (!(await this.queue.reload())) this.editor.busy(null);
     this.poll.start(this.queue.version);
   }
@@ -211,7 +189,7 @@ class Workbench {
     this.#request = { ...before, ...value };
     if (preset && preset !== before.preset) this.#usePreset(preset);
     const isAsked = open && (open !== before.open || nonce !== before.nonce);
-    if (isAsked && this.#hasBegun) this.desk.open(open);
+    if (isAsked && this.#workspace !== null) this.desk.open(open);
     else if (isAsked) this.wanted = open;
     if (refresh !== undefined && refresh !== before.refresh && this.#hasBegun) this.queue.reload();
   }
@@ -224,8 +202,9 @@ class Workbench {
     else desk.open(desk.current.digest);
   }
 
-  #onQueue() {
+  async #onQueue() {
     const { queue, desk } = this;
+    if (this.#workspace !== queue.workspace && !(await this.#enter(queue.workspace))) return;
     this.poll.start(queue.version);
     this.messages.clear('queue');
     this.empty.hidden = !queue.isEmpty;
@@ -235,6 +214,26 @@ class Workbench {
     const first = this.wanted ?? lastOpen() ?? queue.listing.firstToDo()?.digest;
     this.wanted = null;
     if (first && !queue.isEmpty) desk.open(first);
+  }
+
+  /** Take up what this browser keeps of the workspace. @returns {Promise<boolean>} false: it is not the one before */
+  async #enter(workspace) {
+    const { desk, messages } = this;
+    if (this.#workspace !== null) {
+      if (desk.current) await desk.unsaved.flush();
+      location.reload(); // images, revisions and drafts of the other workspace have nothing to do with this page's
+      return false;
+    }
+    this.#entering ??= desk.drafts.enter(workspace).then(() => {
+      this.#workspace = workspace;
+      this.#showDrafts();
+      this.deeds.resume();
+      if (desk.drafts.isAvailable) return;
+      const text = 'This browser keeps no drafts (private window or storage off): save before you close the page.';
+      messages.bar('drafts', text, { tone: 'warn', canClose: true });
+    });
+    await this.#entering;
+    return true;
   }
 
   async #onChanges({ changed, counts }) {

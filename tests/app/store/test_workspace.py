@@ -285,3 +285,13 @@ def test_a_mask_moved_away_while_its_row_was_on_the_way_is_put_back(
 
     assert saved.mask_digest is not None
     np.testing.assert_array_equal(workspace.mask(saved.mask_digest), mask_of((0, 0)))
+
+
+def test_a_workspace_keeps_its_identity_wherever_its_folder_goes_and_shares_it_with_none(tmp_path: Path) -> None:
+    with Workspace.open(tmp_path / "one") as one, Workspace.open(tmp_path / "two") as two:
+        first, other = one.identity, two.identity
+    (tmp_path / "one").rename(tmp_path / "moved")
+
+    with Workspace.open(tmp_path / "moved") as moved:
+        assert moved.identity == first
+    assert len({first, other, ""}) == 3

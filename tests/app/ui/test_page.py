@@ -134,7 +134,7 @@ def test_the_page_is_launched_locally_and_keeps_to_itself(monkeypatch: pytest.Mo
     assert (asked["server_name"], asked["share"], asked["allowed_paths"]) == ("127.0.0.1", False, [])
     assert (asked["ssr_mode"], asked["run_history"], asked["enable_monitoring"]) == (False, False, False)
     assert (asked["show_error"], asked["mcp_server"]) == (False, False)
-    assert asked["max_file_size"] == "200mb"
+    assert asked["max_file_size"] == 2_000_000_000
 
 
 def test_the_warm_up_says_in_the_header_why_there_is_no_engine() -> None:

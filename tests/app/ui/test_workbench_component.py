@@ -22,6 +22,7 @@ from app.ui.workbench_component import serve_scripts, workbench
 from app.ui.workbench_protocol import Json, mask_json
 from app.ui.workbench_server import WorkbenchServer, account_of
 from models.data.pictures import load_picture
+from models.errors import ExpectedError
 from models.registry import DEFAULT_PRESET
 from tests.app.fakes import FakeModel, fake_inspector, spotted_picture
 
@@ -57,7 +58,7 @@ def test_an_image_is_opened_painted_and_saved(call: Call, digest: str, annotator
     opened = call("open_image", {"digest": digest, "preset": DEFAULT_PRESET})
     saved = call("save", {
         "digest": digest, "label": "anomalous", "mask": some_mask(), "classes": [{"x": 101, "y": 4, "name": "crack"}],
-        "author": "Ann", "note": "n", "based_on": 0, "proposal": opened["proposal"]["id"], "edited": True,
+        "author": "Ann", "note": "n", "based_on": 0, "proposal": opened["proposal"]["id"],
         "save_id": "1",
     })  # fmt: skip
     again = call("open_image", {"digest": digest, "preset": DEFAULT_PRESET})
@@ -100,8 +101,9 @@ def test_a_removed_correction_is_restored_with_its_mask(call: Call, digest: str)
     assert call("revision_mask", {"digest": digest, "number": 2})["mask"] is None
 
 
-def test_the_queue_and_its_changes(call: Call, digest: str) -> None:
+def test_the_queue_and_its_changes(call: Call, digest: str, annotator: Annotator) -> None:
     page = call("queue_page", {"states": ["new"], "sort": "newest", "offset": 0, "limit": 10})
+    assert page["workspace"] == annotator.workspace.identity
     call("save", {"digest": digest, "label": "normal", "mask": None, "author": "Ann", "save_id": "a"})
     changes = call("changes", {"since": page["version"]})
     quiet = call("changes", {"since": changes["version"]})
@@ -255,3 +257,12 @@ def test_the_scripts_are_served_and_nothing_beside_them(served: tuple[gr.Blocks,
 def test_without_accounts_nobody_is_logged_in() -> None:
     assert account_of(None) == ""
     assert account_of(gr.Request(username="ben")) == "ben"
+
+
+def test_a_cache_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path, cache: Path) -> None:
+    original = saved_as(tmp_path, "a.png", Image.new("RGB", (8, 6), "red"))
+    cache.write_text("a file where the cache should be")
+    with pytest.raises(
+        ExpectedError, match="a.png cannot be shown, because its copy for the browser cannot be written"
+    ):
+        image_url(load_picture(original), original)
