@@ -34,7 +34,8 @@ class CorrectDesk:
             DataError: nothing was uploaded.
             StoreError: the import ended early; what came in before stays.
         """
-        if not paths:
+        # A folder of uploads would hold those of other visitors too.
+        if not paths or not all(Path(path).is_file() for path in paths):
             raise DataError("Nothing arrived; choose pictures, a zip or a folder again.")
         report = take_in(self.annotator.workspace, [Path(path) for path in paths], author=author, progress=progress)
         return intake_text(report)

@@ -71,6 +71,12 @@ def test_an_upload_of_nothing_is_one_sentence(desk: CorrectDesk, paths: Any) -> 
         desk.take_in(paths, "", told)
 
 
+def test_a_folder_of_the_server_is_no_upload(desk: CorrectDesk, spot: Path) -> None:
+    with pytest.raises(DataError, match="Nothing arrived"):
+        desk.take_in([str(spot.parent)], "", told)
+    assert desk.annotator.workspace.queue().total == 0
+
+
 def test_a_long_report_is_cut_and_says_so() -> None:
     refused = tuple(Refusal(f"{number}.png", "It is no picture.") for number in range(45))
     lines = intake_text(IntakeReport(2, 1, 3, 0, refused, ("a note",))).splitlines()
