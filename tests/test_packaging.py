@@ -12,12 +12,12 @@ from packaging.requirements import Requirement
 from app.config import VERSION
 
 ROOT = Path(__file__).resolve().parent.parent
-BOUNDED = ["requirements.txt", "requirements-dev.txt", "requirements-examples.txt"]
+BOUNDED = ["requirements.txt", "requirements-dev.txt", "requirements-examples.txt", "requirements-export.txt"]
 
 
 def requirement_lines(name: str) -> list[str]:
     lines = [line.split("#")[0].strip() for line in (ROOT / name).read_text().splitlines()]
-    return [line for line in lines if line]
+    return [line for line in lines if line and not line.startswith("-r ")]
 
 
 def front_matter() -> dict[str, str]:

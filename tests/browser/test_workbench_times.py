@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import pytest
 
@@ -15,12 +18,20 @@ from models.errors import WeightsError
 from models.loading import LoadedModel
 from tests.app.fakes import FakeModel, loader, nowhere
 
+Result = TypeVar("Result")
 REPEATS = 2
 ONCE_AN_IMAGE_OR_STROKE = {"opening", "save", "next", "fill_holes", "grow", "wand", "stroke_24_pause"}
 
 
 def timed(megapixels: float, repeats: int) -> WorkbenchReport:
-    return time_workbench(Engine(nowhere(), load=loader(FakeModel())), megapixels, repeats=repeats)
+    engine = Engine(nowhere(), load=loader(FakeModel()))
+    return beside_the_tests_browser(lambda: time_workbench(engine, megapixels, repeats=repeats))
+
+
+def beside_the_tests_browser(work: Callable[[], Result]) -> Result:
+    """In a thread of its own: Playwright drives one browser a thread, and this one has the other tests' browser."""
+    with ThreadPoolExecutor(max_workers=1) as threads:
+        return threads.submit(work).result()
 
 
 @pytest.mark.browser
@@ -54,7 +65,8 @@ def test_the_command_prints_a_list_and_without_a_model_there_is_no_wand(
 
     monkeypatch.setattr("app.ui.engine.Engine", lambda where, device: Engine(where, device, load=refuse))
 
-    exit_code = main(["bench", "workbench", "--megapixels", "0.05", "--repeats", "1", "--json"])
+    arguments = ["bench", "workbench", "--megapixels", "0.05", "--repeats", "1", "--json"]
+    exit_code = beside_the_tests_browser(lambda: main(arguments))
 
     (report,) = json.loads(capsys.readouterr().out)
     names = {time["name"] for time in report["times"]}
