@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from app.services.annotating import Annotator
+from app.store.errors import StoreError
 from app.store.records import Saved
 from app.ui.errors import UNEXPECTED
 from app.ui.image_urls import image_url
@@ -70,6 +71,7 @@ class WorkbenchServer:
 
     def save(self, request: object, account: str) -> Json:
         """A correction -> {revision, overtaken, repeated, item}."""
+        self._refuse_other_workspace(Fields(request).text("workspace"))
         digest, correction = correction_request(request, account)
         return self._saved(self._annotator.save(digest, correction))
 
@@ -120,6 +122,14 @@ class WorkbenchServer:
         page = self._workspace.queue(limit=1)
         changed = self._workspace.changed_since(since) if page.version > since else ()
         return {"version": page.version, "changed": list(changed), "counts": dict(page.counts)}
+
+    def _refuse_other_workspace(self, identity: str) -> None:
+        """A page may outlive its server: what was drawn in one workspace must not land in the next one."""
+        if identity and identity != self._workspace.identity:
+            raise StoreError(
+                "The server keeps another workspace now; reload the page. Your work stays in this browser until the "
+                "server is started with its workspace again."
+            )
 
     def _saved(self, saved: Saved) -> Json:
         return saved_reply(saved, self._workspace.item(saved.revision.image_digest))

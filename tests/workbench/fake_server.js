@@ -195,11 +195,11 @@ export class FakeServer {
     return { revision, overtaken, repeated: Boolean(repeated), item: this.item(request.digest) };
   }
 
-  _save(request) {
-    return this.#append(request, {
-      ...request,
-      source: request.edited ? 'edited: VisualAD, checkpoint abc' : 'as proposed: VisualAD, checkpoint abc',
-    });
+  async _save(request) {
+    const proposal = await encodeMask(proposed(parseInt(request.digest, 16)), WIDTH, HEIGHT);
+    const edited = request.mask?.data !== proposal.data;
+    const source = `${edited ? 'edited' : 'as proposed'}: VisualAD, checkpoint abc`;
+    return this.#append(request, { ...request, edited, source });
   }
 
   _remove(request) {

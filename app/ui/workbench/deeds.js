@@ -90,7 +90,7 @@ export class Deeds {
   }
 
   async #prepare(label) {
-    const { current, editor, panel } = this.desk;
+    const { current, drafts, editor, panel } = this.desk;
     const { item, proposal } = current.answer;
     const mask = editor.mask();
     return {
@@ -102,7 +102,7 @@ export class Deeds {
       note: panel.note,
       based_on: current.basedOn,
       proposal: proposal?.id ?? null,
-      edited: editor.edited,
+      workspace: drafts.workspace ?? '', // the server may keep another one by the time it arrives
       save_id: freshSaveId(),
     };
   }

@@ -56,6 +56,11 @@ export class Drafts {
   #database = null;
   #workspace = null;
 
+  /** @returns {?string} the identity of the workspace whose drafts are kept */
+  get workspace() {
+    return this.#workspace;
+  }
+
   /** Keep the drafts of this workspace from now on. @param {string} workspace its identity */
   async enter(workspace) {
     this.#database?.close();

@@ -70,6 +70,15 @@ def test_an_image_is_opened_painted_and_saved(call: Call, digest: str, annotator
     assert (again["mask_from"], again["mask"], again["classes"]) == ("revision", some_mask(), ["crack"])
 
 
+def test_a_save_that_was_meant_for_another_workspace_is_refused(call: Call, digest: str, annotator: Annotator) -> None:
+    save = {"digest": digest, "label": "anomalous", "mask": some_mask(), "author": "Ann", "save_id": "1"}
+    mine = call("queue_page", {})["workspace"]
+    refused = call("save", {**save, "workspace": "f" * 32})
+    assert refused["error"].startswith("The server keeps another workspace now; reload the page.")
+    assert annotator.workspace.history(digest) == ()
+    assert call("save", {**save, "workspace": mine})["revision"]["number"] == 1
+
+
 def test_what_the_browser_needs_to_draw_is_there(call: Call, digest: str) -> None:
     opened = call("open_image", {"digest": digest, "preset": DEFAULT_PRESET})
     assert (opened["map"]["h"], opened["map"]["w"]) == (518, 518)
