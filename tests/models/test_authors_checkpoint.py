@@ -21,6 +21,7 @@ from models.authors_checkpoint import FinalNorm, import_checkpoint, read_authors
 from models.backbones import Backbone
 from models.backbones.vit import build_tiny_backbone
 from models.errors import WeightsError
+from models.head_files import read_head
 from models.registry import BACKBONES, PRESETS
 from models.weights import WeightsLocation, preset_status
 
@@ -115,7 +116,7 @@ def test_an_imported_checkpoint_gives_the_layer_maps_of_the_plain_reading(
     where: WeightsLocation, tmp_path: Path, final_norm: FinalNorm
 ) -> None:
     saved = random_checkpoint()
-    preset, _ = import_checkpoint(written(tmp_path, saved), where, final_norm)
+    preset, head = import_checkpoint(written(tmp_path, saved), where, final_norm)
     rgb = np.random.default_rng(0).integers(0, 256, (56, 56, 3), dtype=np.uint8)
 
     model = loading.load_preset(preset.name, where)
@@ -130,6 +131,8 @@ def test_an_imported_checkpoint_gives_the_layer_maps_of_the_plain_reading(
             expected = plain_layer_map(saved, model.method.backbone, images, layer, norm)
         np.testing.assert_allclose(maps[index].reshape(-1), expected.numpy(), atol=1e-5)
     assert (model.layers, model.image_size, model.calibration) == (LAYERS, 56, None)
+    # What is not used is not kept: the file alone tells which LayerNorm its maps are made with.
+    assert ("final_norm.weight" in read_head(head).tensors) == (final_norm == "checkpoint")
 
 
 def test_the_command_makes_the_preset_ready(
