@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.backbones import Backbone
+from models.methods.base import MethodMaps
 from models.methods.saf import SafVariant, SelfAlignment
 from models.methods.sca import SpatialAwareCrossAttention, resize_position_table
 
@@ -126,6 +127,15 @@ class VisualAD(nn.Module):
         with torch.inference_mode():
             output: VisualADOutput = self(images)
             return output.layer_maps.float()
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """One map a layer."""
+        return ("map",)
+
+    def maps(self, images: Tensor) -> MethodMaps:
+        """`layer_maps` as every method gives them: (B, 1, L, gh, gw), no score of its own."""
+        return MethodMaps(self.layer_maps(images).unsqueeze(1))
 
     def at_size(self, from_px: int, to_px: int) -> VisualAD:
         """The same model for another input size; only SCA's position tables differ, the backbone is shared.
