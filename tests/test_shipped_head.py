@@ -1,4 +1,4 @@
-"""The shipped head as users get it: its size, what it says of itself, and that it tells real pictures apart."""
+"""The shipped heads as users get them: their size, what they say of themselves, and that they tell pictures apart."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from models.config import InspectionConfig
 from models.data.pictures import load_picture
 from models.evaluation.elpv import find_elpv, limited, read_cells
 from models.head_files import read_head
-from models.registry import DEFAULT_PRESET, PRESETS
+from models.registry import DEFAULT_PRESET, PRESETS, Preset
 from models.weights import HEADS_DIR
 
-PRESET = PRESETS[DEFAULT_PRESET]
+SHIPPED = [preset for preset in PRESETS.values() if preset.head_file is not None]
 CELLS_PER_LABEL = 8
 
+every_head = pytest.mark.parametrize("preset", SHIPPED, ids=lambda preset: preset.name)
 
-def head_file() -> Path:
-    assert PRESET.head_file is not None
-    return HEADS_DIR / PRESET.head_file
+
+def head_file(preset: Preset) -> Path:
+    assert preset.head_file is not None
+    return HEADS_DIR / preset.head_file
 
 
 @pytest.fixture(scope="module")
@@ -30,18 +32,25 @@ def inspector() -> Inspector:
     return Inspector(AppConfig.from_environment().location(), "cpu")
 
 
-def test_the_head_is_small_and_kept_in_half_precision() -> None:
-    head = read_head(head_file())
-    assert head_file().stat().st_size < 16_000_000
-    assert {array.dtype for array in head.tensors.values()} == {np.dtype(np.float16)}
+def test_two_heads_are_shipped() -> None:
+    assert [preset.name for preset in SHIPPED] == [DEFAULT_PRESET, "daclip-compact"]
 
 
-def test_the_head_agrees_with_its_preset_and_has_a_model_card() -> None:
-    head = read_head(head_file())
-    assert head.config["backbone"] == PRESET.backbone
-    assert tuple(head.config["layers"]) == PRESET.layers
-    assert head.config["image_size"] == PRESET.image_size
-    card = head_file().with_suffix(".md").read_text()
+@every_head
+def test_a_head_is_small_and_its_weights_are_in_half_precision(preset: Preset) -> None:
+    head = read_head(head_file(preset))
+    assert head_file(preset).stat().st_size < 16_000_000
+    assert {array.dtype for array in head.tensors.values() if array.ndim > 1} == {np.dtype(np.float16)}
+
+
+@every_head
+def test_a_head_agrees_with_its_preset_and_has_a_model_card(preset: Preset) -> None:
+    head = read_head(head_file(preset))
+    assert (head.config["method"], head.config["backbone"]) == (preset.method, preset.backbone)
+    assert head.config.get("text") == preset.text
+    assert tuple(head.config["layers"]) == preset.layers
+    assert head.config["image_size"] == preset.image_size
+    card = head_file(preset).with_suffix(".md").read_text()
     assert head.digest in card
     assert "elpv" in card.lower()
 

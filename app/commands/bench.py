@@ -1,6 +1,7 @@
 """`python -m app bench`: what the method adds to its bare backbone on this machine, and what a slider change costs.
 
 `python -m app bench workbench`: how long a person waits in the tab Correct.
+`python -m app bench references`: what reference pictures add on solar cells, and what they cost.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.commands.bench_references import add_reference_bench_options, run_references
 from app.commands.options import add_engine_options, config_from, positive
 from app.config import resolve_device
 from models.registry import DEFAULT_PRESET
@@ -21,21 +23,25 @@ if TYPE_CHECKING:
     from app.commands.workbench_times import WorkbenchReport
     from app.services.bench import BenchReport, Spread
 
-_INSPECTION, _WORKBENCH = "inspection", "workbench"
+_INSPECTION, _WORKBENCH, _REFERENCES = "inspection", "workbench", "references"
 _SMALLEST_MP, _LARGEST_MP = 0.01, 100  # more than that no picture may have
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "what", nargs="?", choices=(_INSPECTION, _WORKBENCH), default=_INSPECTION, help="default: %(default)s"
+        "what",
+        nargs="?",
+        choices=(_INSPECTION, _WORKBENCH, _REFERENCES),
+        default=_INSPECTION,
+        help="default: %(default)s",
     )
     parser.add_argument("--checkpoint", type=Path, metavar="PATH", help="a head instead of the shipped one")
     parser.add_argument("--backbone-weights", type=Path, metavar="PATH", help="a backbone file")
     parser.add_argument("--repeats", type=positive, default=9, help="how often each is timed (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of sentences")
     add_engine_options(parser)
-    inspection = parser.add_argument_group("inspection only")
+    inspection = parser.add_argument_group("inspection and references")
     inspection.add_argument("--preset", default=DEFAULT_PRESET, help="default: %(default)s")
     inspection.add_argument("--image-size", type=positive, metavar="PX", help="side of the model's input")
     inspection.add_argument("--threads", type=positive, help="threads of torch (default: torch's choice)")
@@ -50,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="pixels of the screen per CSS pixel, from 0.5 to 4 (default: %(default)s)",
     )
+    add_reference_bench_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,7 +65,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ExpectedError: weights are missing, or, for the workbench, playwright or Chromium.
     """
-    return _run_workbench(args) if args.what == _WORKBENCH else _run_inspection(args)
+    runs = {_WORKBENCH: _run_workbench, _REFERENCES: run_references, _INSPECTION: _run_inspection}
+    return runs[args.what](args)
 
 
 def _run_inspection(args: argparse.Namespace) -> int:
@@ -104,6 +112,8 @@ def as_text(report: BenchReport) -> str:
         f"ratio           {_ratio(report.ratio)}, in processor time {_ratio(report.cpu_ratio)}",
         f"The method adds {added:.1f} % to its backbone.",
     ]
+    if report.words_s is not None:
+        lines.append(f"encoding words  {_milliseconds(report.words_s)}, once for all pictures")
     for slider in report.sliders:
         width, height = slider.size_wh
         lines.append(

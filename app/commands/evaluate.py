@@ -59,6 +59,8 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image-size", type=positive, metavar="PX", help="side of the model's input")
     parser.add_argument("--layers", help="comma-separated, counted from 1 (default: the preset's)")
     parser.add_argument("--top-k", type=float, help="share of pixels in the score (default: the preset's)")
+    parser.add_argument("--alpha", type=float, help="share of the refined maps, of DA-CLIP (default: the preset's)")
+    parser.add_argument("--top-patches", type=positive, metavar="K", help="patches in the score, of DA-CLIP")
     parser.add_argument("--sigma", type=float, help="smoothing in pixels (default: the preset's)")
     parser.add_argument("--threads", type=positive, help="threads of torch (default: torch's choice)")
     parser.add_argument("--save-maps", type=Path, metavar="DIR", help="keep the layer maps, as DIR/DATA.npz")
@@ -67,6 +69,12 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="use all kept layer maps instead of the model, with other --layers, --top-k or --sigma",
+    )
+    parser.add_argument(
+        "--features",
+        type=Path,
+        metavar="DIR",
+        help="keep DA-CLIP's visual features here, for other heads of its towers",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the result to a .json, .csv or .md file too")
@@ -84,7 +92,12 @@ def run(args: argparse.Namespace) -> int:
     if args.threads is not None:
         use_threads(args.threads)
     where = config.location(backbone_path=args.backbone_weights, head_path=args.checkpoint)
-    report = _evaluate(args, local_engine(where, resolve_device(config.device)), partial(tqdm, file=sys.stderr))
+    engine = local_engine(where, resolve_device(config.device))
+    if args.features is not None:
+        from app.services.cached_features import keeping_features
+
+        engine = keeping_features(engine, args.features)
+    report = _evaluate(args, engine, partial(tqdm, file=sys.stderr))
     text = json.dumps(asdict(report), indent=1)
     if args.out is not None:
         writers = {".csv": as_csv, ".md": as_markdown}
@@ -112,7 +125,9 @@ def _evaluate(args: argparse.Namespace, engine: Engine, track: Track) -> Report:
             raise ExpectedError("Layer maps of a folder are not kept; leave --save-maps and --from-maps out.")
         classes = None if args.classes is None else tuple(args.classes.split(","))
         common["settings"] = replace(common["settings"], tile=tile_from(args))
-        asked = FolderRequest(**common, folder=args.folder, layout=args.layout, class_names=classes)
+        asked = FolderRequest(
+            **common, folder=args.folder, layout=args.layout, class_names=classes, head_path=_head_of(args)
+        )
         return measure_folder(args, asked, engine, track)
     from app.services.elpv_report import ElpvRequest, evaluate_elpv
 
@@ -125,6 +140,14 @@ def _evaluate(args: argparse.Namespace, engine: Engine, track: Track) -> Report:
         seeds=args.seeds,
     )
     return evaluate_elpv(request, engine, track)
+
+
+def _head_of(args: argparse.Namespace) -> Path | None:
+    """The file of the head that is measured; None where nothing is trained."""
+    from models.weights import head_path
+
+    preset = get_preset(args.preset)
+    return head_path(preset, config_from(args).location(head_path=args.checkpoint)) if preset.needs_head else None
 
 
 def settings_from(args: argparse.Namespace) -> InspectionConfig:
@@ -140,6 +163,8 @@ def settings_from(args: argparse.Namespace) -> InspectionConfig:
             layers=parse_layers(args.layers),
             top_k=preset.top_k if args.top_k is None else args.top_k,
             blur_sigma=preset.blur_sigma if args.sigma is None else args.sigma,
+            alpha=args.alpha,
+            top_patches=args.top_patches,
         )
     except ValueError as error:
         raise ExpectedError(f"A setting does not fit: {error}; correct it.") from error

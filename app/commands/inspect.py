@@ -8,16 +8,25 @@ import math
 import os
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from app.commands.options import add_engine_options, add_tile_options, config_from, parse_layers, tile_from
+from app.commands.prompt_options import OWN_WORDS, add_prompt_options, prompt_settings
+from app.commands.reference_options import (
+    add_reference_options,
+    mutual_records,
+    reference_settings,
+    references_from,
+)
 from models.errors import ExpectedError
 from models.registry import DEFAULT_PRESET, get_preset
 
 if TYPE_CHECKING:
+    from app.services.inspection import Inspection
     from app.services.inspector import Inspector
+    from app.services.references import References
     from app.services.results import JsonValue
     from models.config import InspectionConfig
 
@@ -30,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     from models.data.pictures import MAX_PIXELS
 
-    parser.add_argument("paths", nargs="+", type=Path, metavar="FILE|DIR", help="pictures, or folders of them")
+    parser.add_argument("paths", nargs="*", type=Path, metavar="FILE|DIR", help="pictures, or folders of them")
     parser.add_argument("--preset", default=DEFAULT_PRESET, help="method and backbone (default: %(default)s)")
     parser.add_argument("--checkpoint", type=Path, metavar="PATH", help="a head to use instead of the shipped one")
     parser.add_argument("--backbone-weights", type=Path, metavar="PATH", help="a backbone file that goes first")
@@ -42,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="write maps, mask and overlay of every picture here")
     parser.add_argument("--json", action="store_true", help="print one JSON line per picture")
     add_tile_options(parser)
+    add_prompt_options(parser)
+    add_reference_options(parser)
     add_engine_options(parser)
 
 
@@ -56,17 +67,26 @@ def run(args: argparse.Namespace) -> int:
     from app.services.tiled import TILED_THRESHOLDS
 
     settings = settings_from(args)
-    paths = _pictures(args.paths)
-    inspector = _open_inspector(args, settings)
+    paths = _pictures(args.paths if args.mutual is None else [args.mutual])
     names = result_names(paths)
+    if args.mutual is None:
+        inspector = _open_inspector(args, settings)
+        references = references_from(args, inspector)
+        records: Iterator[Record] = (
+            _inspected(inspector, path, name, args, settings, references)
+            for path, name in zip(paths, names, strict=True)
+        )
+    else:
+        records = mutual_records(args, paths, names, settings)
     table = Table(paths)
     if not args.json:
         print(table.header())
     if settings.tile is not None:
         print(f"Note: {TILED_THRESHOLDS}.", file=sys.stderr)
+    if settings.prompts is not None:
+        print(f"Note: {OWN_WORDS}.", file=sys.stderr)
     failed = 0
-    for path, name in tqdm(zip(paths, names, strict=True), total=len(paths), unit="picture", disable=None):
-        record = _inspected(inspector, path, name, args, settings)
+    for record in tqdm(records, total=len(paths), unit="picture", disable=None):
         failed += "error" in record
         tqdm.write(json.dumps(record) if args.json else table.row(record), file=sys.stdout)
     return 1 if failed else 0
@@ -94,7 +114,13 @@ def settings_from(args: argparse.Namespace) -> InspectionConfig:
         raise ExpectedError(f"--max-pixels is {args.max_pixels}; give 1 or more.")
     layers = parse_layers(args.layers)
     return InspectionConfig(
-        layers=layers, top_k=top_k, blur_sigma=blur_sigma, threshold=args.threshold, tile=tile_from(args)
+        layers=layers,
+        top_k=top_k,
+        blur_sigma=blur_sigma,
+        threshold=args.threshold,
+        tile=tile_from(args),
+        **prompt_settings(args),
+        **reference_settings(args),
     )
 
 
@@ -130,7 +156,8 @@ class Table:
         path = _printable(str(record["path"]))
         if "error" in record:
             return f"{path:<{self._width}}  error: {_printable(str(record['error']))}"
-        threshold = "-" if record["threshold"] is None else f"{record['threshold']:.4f}"
+        begins = record.get("score_threshold", record["threshold"])
+        threshold = "-" if begins is None else f"{begins:.4f}"
         size_hw = record["size_hw"]
         assert isinstance(size_hw, list)
         size = f"{size_hw[1]} x {size_hw[0]}"
@@ -173,7 +200,12 @@ def _open_inspector(args: argparse.Namespace, settings: InspectionConfig) -> Ins
 
 
 def _inspected(
-    inspector: Inspector, path: Path, name: str, args: argparse.Namespace, settings: InspectionConfig
+    inspector: Inspector,
+    path: Path,
+    name: str,
+    args: argparse.Namespace,
+    settings: InspectionConfig,
+    references: References | None,
 ) -> Record:
     """The record of one picture, its files written; what is wrong with the picture is told in its record."""
     from app.services.results import json_record, write_result_files
@@ -181,12 +213,20 @@ def _inspected(
 
     try:
         picture = load_picture(path, max_pixels=args.max_pixels)
-        inspection = inspector.inspect(picture, args.preset, settings)
+        inspection = inspector.inspect(picture, args.preset, settings, references)
     except ExpectedError as error:
         return {"path": str(path), "error": str(error)}
     if args.out is not None:
         try:
             write_result_files(inspection, args.out, name)
+            if args.alignment:
+                _write_alignment(inspector, inspection, args.out / f"{name}.alignment.png")
         except OSError as error:
             raise ExpectedError(f"{args.out} cannot be written to ({error}); choose another --out.") from error
     return {**json_record(inspection), "path": str(path)}
+
+
+def _write_alignment(inspector: Inspector, inspection: Inspection, path: Path) -> None:
+    from app.services.alignment import align, write_alignment_png
+
+    write_alignment_png(align(inspector, inspection), inspection, path)

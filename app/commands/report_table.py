@@ -17,10 +17,16 @@ def as_table(report: Report) -> str:
     lines = aligned(_cells(report))
     head = f"head {report.checkpoint[:12]}, layers {','.join(map(str, report.layers))}, " if report.checkpoint else ""
     about = (
-        f"{report.data}; {report.preset}, {head}{report.image_size} px, top-k {report.top_k:g}, "
+        f"{report.data}; {report.preset}, {head}{report.image_size} px, {_scoring(report)}"
         f"sigma {report.blur_sigma:g}; {report.seconds:.0f} s"
     )
     return "\n".join([*lines, about, *(f"warning: {warning}" for warning in report.warnings)])
+
+
+def _scoring(report: Report) -> str:
+    """What makes the scores, as the beginning of a list."""
+    parts = {"top-k": report.top_k, "alpha": report.alpha, "top patches": report.top_patches}
+    return "".join(f"{name} {value:g}, " for name, value in parts.items() if value is not None)
 
 
 def as_markdown(report: Report) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from app.commands import train_daclip
 from app.commands.options import add_engine_options, config_from, not_negative, positive
 from app.config import resolve_device
 from models.errors import DataError
@@ -17,10 +18,23 @@ if TYPE_CHECKING:
     from models.data.datasets import DataSet
     from models.training.loop import Optimisation, Stage
 
+_EPOCHS_OF_DINOV2_ON_VISA = 4
+_EPOCHS = 2
+METHOD: Final = "VisualAD"
+OPTIONS: Final = (  # those that mean nothing for other methods
+    *("losses", "stages", "bf16", "accumulate", "checkpoint_blocks", "module_rate", "token_rate", "dropout"),
+    *("no_sca", "saf", "anchors", "train_positions", "workers"),
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options; the defaults are those of the shipped head, and with --data those of the paper."""
     parser.add_argument("--preset", default=DEFAULT_PRESET, help="whose backbone and layers (default: %(default)s)")
+    add_run_options(parser)
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Declare all options but the preset."""
     parser.add_argument("--out", type=Path, required=True, help="the head to write, NAME.safetensors")
     parser.add_argument("--layers", help="comma-separated, counted from 1 (default: the preset's)")
     _add_data_options(parser)
@@ -35,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--watch", type=positive, metavar="N", help="every N steps, measure on 32 held-out pictures")
     parser.add_argument("--tensorboard", action="store_true", help="log to OUT.tensorboard too (package tensorboard)")
     _add_machine_options(parser)
+    train_daclip.add_options(parser)
     add_engine_options(parser)
 
 
@@ -53,7 +68,7 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="DIR", help="train on a data set's test split instead")
     parser.add_argument("--layout", default="auto", help="with --data: how it is laid out (default: found out)")
     parser.add_argument("--classes", metavar="A,B", help="with --data: only these classes")
-    parser.add_argument("--epochs", type=positive, default=2, help="with --data (default: %(default)s)")
+    parser.add_argument("--epochs", type=positive, help="with --data (default: the paper's, 1 to 4)")
     parser.add_argument("--image-size", type=positive, metavar="PX", help="with --data (default: the preset's)")
     parser.add_argument("--batch-size", type=positive, default=8, help="with --data (default: %(default)s)")
     parser.add_argument(
@@ -80,6 +95,8 @@ def _add_method_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, showing progress; a second call with the same options goes on where the first was stopped."""
+    if get_preset(args.preset).method == train_daclip.METHOD:
+        return train_daclip.run(args)
     from tqdm import tqdm
 
     from app.services.training import train
@@ -95,6 +112,25 @@ def run(args: argparse.Namespace) -> int:
     if is_first:
         print(f"wrote {args.out}")
     return 0
+
+
+def refuse_options(args: argparse.Namespace, foreign: tuple[str, ...], method: str) -> None:
+    """Refuse options that another method alone has a use for, where they differ from their defaults.
+
+    Args:
+        args: of the command.
+        foreign: names of options as attributes of `args`.
+        method: the other one.
+    Raises:
+        DataError: one of them is given.
+    """
+    usual = argparse.ArgumentParser()
+    add_run_options(usual)
+    for name in foreign:
+        if getattr(args, name) != usual.get_default(name):
+            option = f"--{name.replace('_', '-')}"
+            title = get_preset(args.preset).title
+            raise DataError(f"{option} is for {method} alone and means nothing for {title}; leave it out.")
 
 
 def conduct_from(args: argparse.Namespace) -> Conduct:
@@ -121,6 +157,9 @@ def run_from(args: argparse.Namespace) -> TrainingRun:
     from models.data.sources import list_photographs
 
     preset = get_preset(args.preset)
+    if preset.method != METHOD:
+        raise DataError(f"{preset.title} has nothing to train here; choose a preset of VisualAD or DA-CLIP.")
+    refuse_options(args, train_daclip.OPTIONS, train_daclip.METHOD)
     if not 0.0 <= args.dropout < 1.0:
         raise DataError(f"--dropout {args.dropout} cannot be; choose a share from 0 to less than 1.")
     data = None
@@ -131,7 +170,7 @@ def run_from(args: argparse.Namespace) -> TrainingRun:
         preset=args.preset,
         stages=_stages(args, preset, data),
         optimisation=_optimisation(args),
-        layers=parse_layers(args.layers, preset) if args.layers else preset.layers,
+        layers=layers_of(args, preset),
         seed=args.seed,
         photographs=tuple(list_photographs(args.photographs)) if args.photographs else (),
         workers=args.workers,
@@ -149,7 +188,9 @@ def _stages(args: argparse.Namespace, preset: Preset, data: DataSet | None) -> t
         return tuple(parse_stage(text, preset) for text in args.stages.split(","))
     from models.training.folder_batches import steps_per_epoch, trainable
 
-    steps = args.epochs * steps_per_epoch(len(trainable(data)), args.batch_size)
+    steps = (args.epochs or papers_epochs(preset, data.class_names)) * steps_per_epoch(
+        len(trainable(data)), args.batch_size
+    )
     return (parse_stage(f"{args.image_size or preset.image_size}x{steps}x{args.batch_size}", preset),)
 
 
@@ -169,6 +210,24 @@ def _optimisation(args: argparse.Namespace) -> Optimisation:
         )
     except ValueError as error:
         raise DataError(f"--losses {args.losses!r} cannot be: {error}.") from error
+
+
+def papers_epochs(preset: Preset, class_names: tuple[str, ...]) -> int:
+    """How often the paper goes through a set: CLIP 1 on VisA and 2 on MVTec-AD, DINOv2 4 and 2; others: 2."""
+    from models.evaluation.published import published_set
+
+    if published_set(class_names) != "visa":
+        return _EPOCHS
+    return _EPOCHS_OF_DINOV2_ON_VISA if "dinov2" in preset.backbone else 1
+
+
+def layers_of(args: argparse.Namespace, preset: Preset) -> tuple[int, ...]:
+    """The layers that the options ask for.
+
+    Raises:
+        DataError: the preset's backbone has no such layer.
+    """
+    return parse_layers(args.layers, preset) if args.layers else preset.layers
 
 
 def parse_stage(text: str, preset: Preset) -> Stage:

@@ -19,7 +19,8 @@ from models.registry import DEFAULT_PRESET, PRESETS, get_preset
 
 if TYPE_CHECKING:
     from models.authors_checkpoint import FinalNorm
-    from models.weights import PresetStatus, WeightsLocation
+    from models.status import PresetStatus
+    from models.weights import WeightsLocation
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--final-norm",
         choices=("checkpoint", "pretrained"),
         default="checkpoint",
-        help="with import: the LayerNorm that was trained (default), or the backbone's own, as the authors' test does",
+        help="with import: the LayerNorm that was trained (default), or the backbone's own",
+    )
+    parser.add_argument(
+        "--replace",
+        action="store_true",
+        help="with import: take the place of the head that the preset has (default: refuse)",
     )
     parser.add_argument("--preset", help=f"with fetch: whose backbone (default: {DEFAULT_PRESET}); else: only this one")
     parser.add_argument("--json", action="store_true", help="with list: one JSON line per preset")
@@ -49,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     if (args.file is not None) != (args.action == "import"):
         raise ExpectedError("`weights import` takes one file, the other actions none; see `weights --help`.")
     if args.action == "import":
-        return _import(args.file, where, args.final_norm)
+        return _import(args.file, where, args.final_norm, replace=args.replace)
     if args.action == "fetch":
         return _fetch(args.preset or DEFAULT_PRESET, where)
     return _list(args.preset, where, as_json=args.json)
@@ -68,7 +74,7 @@ def describe(status: PresetStatus) -> str:
 
 
 def _list(preset: str | None, where: WeightsLocation, *, as_json: bool) -> int:
-    from models.weights import preset_status
+    from models.status import preset_status
 
     for chosen in [get_preset(preset)] if preset else PRESETS.values():
         status = preset_status(chosen, where)
@@ -76,20 +82,28 @@ def _list(preset: str | None, where: WeightsLocation, *, as_json: bool) -> int:
     return 0
 
 
-def _import(file: Path, where: WeightsLocation, final_norm: FinalNorm) -> int:
+def _import(file: Path, where: WeightsLocation, final_norm: FinalNorm, *, replace: bool) -> int:
     from models.authors_checkpoint import import_checkpoint
-    from models.weights import preset_status
+    from models.status import preset_status
 
-    preset, path = import_checkpoint(file, where, final_norm)
+    preset, path = import_checkpoint(file, where, final_norm, replace=replace)
     print(f"{path} ({path.stat().st_size / 1e6:.1f} MB) is now the head of this preset; it carries no threshold.")
     print(describe(preset_status(preset, where)))
     return 0
 
 
 def _fetch(preset: str, where: WeightsLocation) -> int:
+    from models.text_registry import get_text_spec
+    from models.text_weights import fetch_text
     from models.weights import fetch_backbone
 
-    start_s = time.monotonic()
-    path = fetch_backbone(get_preset(preset), where, report=lambda text: print(text, file=sys.stderr, flush=True))
+    def report(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    start_s, chosen = time.monotonic(), get_preset(preset)
+    path = fetch_backbone(chosen, where, report=report)
     print(f"The weights are at {path} ({path.stat().st_size / 1e6:.1f} MB, {time.monotonic() - start_s:.1f} s).")
+    if chosen.text is not None and get_text_spec(chosen.text).files is not None:
+        files, source = fetch_text(get_text_spec(chosen.text), where, report)
+        print(f"The text weights are at {files.model}, from {source}.")
     return 0

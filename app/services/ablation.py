@@ -133,9 +133,13 @@ def file_name(row: str) -> str:
 
 
 def as_report(results: tuple[AblationResult, ...]) -> Report:
-    """All rows as one report, each row's name in the place of the group."""
+    """All rows as one report, each row's name in the place of the group; where rows differ, it names no setting."""
+    alphas = {result.report.alpha for result in results}
+    counts = {result.report.top_patches for result in results}
     return replace(
         results[0].report,
+        alpha=alphas.pop() if len(alphas) == 1 else None,
+        top_patches=counts.pop() if len(counts) == 1 else None,
         checkpoint="",
         rows=tuple(replace(result.row, group=result.name) for result in results),
         seconds=sum(result.report.seconds for result in results),

@@ -83,6 +83,7 @@ class BenchReport:
     ratio: Spread  # method to backbone, pair by pair; 1.06 = adds 6 %
     cpu_ratio: Spread  # the same in this process's processor time, which other programs disturb less
     sliders: tuple[SliderTime, ...]
+    words_s: Spread | None = None  # encoding other words, of methods that compare with text; once for all pictures
 
 
 def run_bench(
@@ -126,7 +127,26 @@ def run_bench(
         ratio=spread([method.wall_s / backbone.wall_s for backbone, method in pairs]),
         cpu_ratio=spread([method.cpu_s / backbone.cpu_s for backbone, method in pairs]),
         sliders=tuple(slider_time(model, where, size_wh, request.repeats) for size_wh in SLIDER_SIZES_WH),
+        words_s=words_time(model, request.repeats),
     )
+
+
+def words_time(model: LoadedModel, repeats: int) -> Spread | None:
+    """Time what other words cost before a picture is looked at; None for methods that know none.
+
+    Args:
+        model: run with new words each time, so nothing is remembered.
+        repeats: how often, after one uncounted time.
+    """
+    from models.methods.daclip import DAClip
+    from models.methods.prompts import PromptSet
+
+    method = model.method
+    if not isinstance(method, DAClip):
+        return None
+    named = [PromptSet(object_name=f"part {number}") for number in range(repeats + 1)]
+    times = [timed(method.with_prompts(words).text_features).wall_s for words in named]
+    return spread(times[1:])
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -178,7 +198,7 @@ def passes(model: LoadedModel) -> tuple[Callable[[], object], Callable[[], objec
         with torch.inference_mode():
             return finished(backbone.final_norm(backbone(images, (last,)).patch_tokens[last]))
 
-    return bare, lambda: finished(model.method.layer_maps(images))
+    return bare, lambda: finished(model.method.maps(images).branch_maps)
 
 
 def slider_time(model: LoadedModel, where: WeightsLocation, size_wh: tuple[int, int], repeats: int) -> SliderTime:

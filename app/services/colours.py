@@ -15,8 +15,11 @@ import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 
+from models.registry import get_preset
+
 if TYPE_CHECKING:
     from app.services.inspection import Inspection
+    from models.reading import Reading
 
 COLOUR_MAPS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -47,8 +50,21 @@ def fused_scale(inspection: Inspection) -> ColourScale:
     """The scale of the fused map: the median of normal pixels at the low end, the threshold in the middle."""
     thresholds = inspection.thresholds
     if thresholds is None:
-        return ColourScale(0.0, float(len(inspection.layers)))
-    return around(thresholds.normal_level, thresholds.anomalous)
+        return uncalibrated_scale(get_preset(inspection.preset).reading, len(inspection.layers))
+    return around(thresholds.normal_level, thresholds.pixel)
+
+
+def score_scale(inspection: Inspection) -> ColourScale:
+    """The scale of the image score: the fused map's, unless scores have units of their own."""
+    thresholds = inspection.thresholds
+    if thresholds is None or thresholds.normal_score is None:
+        return fused_scale(inspection)
+    return around(thresholds.normal_score, thresholds.anomalous)
+
+
+def uncalibrated_scale(reading: Reading, layer_count: int) -> ColourScale:
+    """A fixed scale where no calibration is known: from 0 to 1 a layer where maps are added, else to 1."""
+    return ColourScale(0.0, float(layer_count if reading.joining == "sum" else 1))
 
 
 def around(normal_level: float, anomalous: float) -> ColourScale:

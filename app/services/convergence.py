@@ -46,6 +46,7 @@ def held_out_ap(trainer: Trainer, preset: str, image_px: int, pictures: int) -> 
     from app.services.reports import map_and_score
     from models.evaluation.synthetic import SyntheticEvaluation, held_out_samples
     from models.preprocessing import to_input
+    from models.reading import PictureMaps
 
     spec, layers = get_backbone_spec(get_preset(preset).backbone), trainer.model.layers
     evaluation = SyntheticEvaluation(low=-2.0 * len(layers), high=2.0 * len(layers))
@@ -53,8 +54,8 @@ def held_out_ap(trainer: Trainer, preset: str, image_px: int, pictures: int) -> 
     with _as_exported(trainer):
         for sample in held_out_samples(pictures, _SEED, image_px):
             images = to_input(sample.image, (image_px, image_px), spec).unsqueeze(0).to(device)
-            maps = trainer.model.layer_maps(images)[0].cpu().numpy()
-            anomaly_map, score = map_and_score(maps, layers, layers, image_px, _SETTINGS)
+            maps = PictureMaps(trainer.model.maps(images).branch_maps[0].cpu().numpy())
+            anomaly_map, score = map_and_score(maps, preset, layers, layers, image_px, _SETTINGS)
             evaluation.add(anomaly_map, score, sample.mask, sample.anomaly_family)
     overall = evaluation.result().overall
     return overall.image.average_precision, overall.pixel.average_precision

@@ -12,6 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.services.overlap import overlap_warnings, trained_classes
 from app.services.reports import (
     Engine,
     EvaluationRequest,
@@ -20,6 +21,7 @@ from app.services.reports import (
     Track,
     chosen_layers,
     resized,
+    scoring_of,
     untracked,
 )
 from app.services.tiled import TILED_EVALUATION, map_and_score_of
@@ -46,6 +48,7 @@ class FolderRequest(EvaluationRequest):
     folder: Path
     layout: str = "auto"
     class_names: tuple[str, ...] | None = None  # None: all
+    head_path: Path | None = None  # the head's file, which names the classes that it has seen; None: not known
 
 
 def evaluate_folder(
@@ -64,6 +67,7 @@ def evaluate_folder(
         raise DataError(f"{request.folder} holds no test pictures; `python -m app data check` counts what it holds.")
     model = resized(engine.model(request.preset), request.image_size)
     layers = chosen_layers(request.settings, model.layers, request.preset)
+    scoring = scoring_of(request.settings, request.preset, len(model.branches))
     ordered = sorted(found.samples, key=lambda sample: (sample.class_name, str(sample.path)))
     tracked = track(ordered, desc="pictures", total=len(ordered))
     rows = [
@@ -78,12 +82,14 @@ def evaluate_folder(
         backbone=model.backbone_source,
         image_size=model.image_size,
         layers=layers,
-        top_k=request.settings.top_k,
+        top_k=scoring.top_k,
+        alpha=scoring.alpha,
+        top_patches=scoring.top_patches,
         blur_sigma=request.settings.blur_sigma,
         rows=(*rows, *mean, *published_rows(found, request.preset)),
         seconds=time.perf_counter() - start_s,
         warnings=(
-            *_overlap(model.trained_on, found),
+            *overlap_warnings(model.trained_on, trained_classes(request.head_path), found),
             *([TILED_EVALUATION] if request.settings.tile is not None else []),
         ),
     )
@@ -97,7 +103,7 @@ def _class_row(
     request: FolderRequest,
     on_map: OnMap,
 ) -> ReportRow:
-    pixels = PixelHistograms(-2.0 * len(layers), 2.0 * len(layers))
+    pixels = PixelHistograms(*model.preset.reading.fused_range(len(layers)))
     scores, labels, marked = [], [], True
     for sample in samples:
         anomaly_map, score = map_and_score_of(model, load_picture(sample.path).rgb, layers, request.settings)
@@ -150,11 +156,10 @@ def published_rows(found: DataSet, preset: str) -> list[ReportRow]:
     named = published_set(found.class_names)
     if named is None:
         return []
-    family = "DINOv2" if "dinov2" in get_preset(preset).backbone else "CLIP"
-    own = f"{get_preset(preset).method} {family}"
+    own = get_preset(preset).published
     return [
         ReportRow(
-            method=f"published: {row.method}",
+            method=f"published: {row.title}",
             group="mean",
             image=RankingMetrics(
                 n_normal=0, n_anomalous=0, auroc=row.image_auroc, average_precision=row.image_ap, f1_max=row.image_f1
@@ -166,13 +171,3 @@ def published_rows(found: DataSet, preset: str) -> list[ReportRow]:
         )
         for row in sorted(PUBLISHED[named], key=lambda row: row.method != own)
     ]
-
-
-def _overlap(trained_on: str | None, found: DataSet) -> list[str]:
-    """A warning where the head may have seen these classes."""
-    if trained_on is None:
-        return ["The head does not say what it was trained on: make sure that it has not seen these classes."]
-    names = {trained_on, *trained_on.split(":")}
-    if names & {found.name, *found.name.split(":")[1:], published_set(found.class_names) or found.name}:
-        return [f"The head was trained on {trained_on}, which is what it is tested on here: this is not zero-shot."]
-    return []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from app.services.layer_map_files import LayerMapSet, read_layer_maps, save_layer_maps
+from app.services.layer_map_files import LayerMapSet, read_layer_maps, save_layer_maps, stacked
 from app.services.reports import (
     Engine,
     EvaluationRequest,
@@ -20,6 +20,7 @@ from app.services.reports import (
     chosen_layers,
     map_and_score,
     resized,
+    scoring_of,
     untracked,
 )
 from models.data.pictures import load_picture
@@ -57,6 +58,7 @@ def evaluate_elpv(request: ElpvRequest, engine: Engine, track: Track = untracked
     start_s = time.perf_counter()
     maps = _elpv_maps(request, engine, track) if request.head else None
     image_size = maps.image_size if maps else request.image_size or get_preset(request.preset).image_size
+    scoring = scoring_of(request.settings, maps.preset, maps.branch_maps.shape[1]) if maps else None
     rows = _head_rows(maps, request, track) if maps else []
     if request.references:
         rows += _nearest_patch_rows(request, image_size, engine, track)
@@ -67,7 +69,9 @@ def evaluate_elpv(request: ElpvRequest, engine: Engine, track: Track = untracked
         backbone=maps.backbone if maps else "",
         image_size=image_size,
         layers=chosen_layers(request.settings, maps.layers, maps.preset) if maps else (),
-        top_k=request.settings.top_k,
+        top_k=scoring.top_k if scoring else None,
+        alpha=scoring.alpha if scoring else None,
+        top_patches=scoring.top_patches if scoring else None,
         blur_sigma=request.settings.blur_sigma,
         rows=tuple(rows),
         seconds=time.perf_counter() - start_s,
@@ -79,11 +83,14 @@ def _elpv_maps(request: ElpvRequest, engine: Engine, track: Track) -> LayerMapSe
         return read_layer_maps(request.from_maps)
     cells = _cells(request)
     model = resized(engine.model(request.preset), request.image_size)
-    chosen_layers(request.settings, model.layers, request.preset)  # refuse a wrong layer before the forward passes
+    chosen_layers(request.settings, model.layers, request.preset)  # refuse what is wrong before the forward passes
+    scoring_of(request.settings, request.preset, len(model.branches))
+    branch_maps, global_scores = stacked(
+        [model.picture_maps(load_picture(cell.path).rgb) for cell in track(cells, desc="elpv", total=len(cells))]
+    )
     maps = LayerMapSet(
-        layer_maps=np.stack(
-            [model.layer_maps(load_picture(cell.path).rgb) for cell in track(cells, desc="elpv", total=len(cells))]
-        ),
+        branch_maps=branch_maps,
+        global_scores=global_scores,
         layers=model.layers,
         image_size=model.image_size,
         names=tuple(cell.path.name for cell in cells),
@@ -106,8 +113,8 @@ def _head_rows(maps: LayerMapSet, request: ElpvRequest, track: Track) -> list[Re
     chosen = chosen_layers(request.settings, maps.layers, maps.preset)
     scores = np.array(
         [
-            map_and_score(layer_maps, maps.layers, chosen, maps.image_size, request.settings)[1]
-            for layer_maps in track(maps.layer_maps, desc="scores", total=len(maps.layer_maps))
+            map_and_score(maps.picture(index), maps.preset, maps.layers, chosen, maps.image_size, request.settings)[1]
+            for index in track(range(len(maps.names)), desc="scores", total=len(maps.names))
         ]
     )
     groups = np.array(maps.groups)

@@ -14,8 +14,24 @@ if TYPE_CHECKING:
     from models.calibration import Thresholds
     from models.config import InspectionConfig
     from models.data.pictures import Picture
+    from models.reading import PictureMaps
 
 FloatMaps = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ReferenceSources:
+    """What references had to do with a result: both maps apart, in the units of the fused one."""
+
+    key: str  # of the References
+    names: tuple[str, ...]
+    notes: tuple[str, ...]  # sentences: on the references, and on this picture beside them
+    weight: float  # share of the reference map that was used, in [0, 1]
+    zero_shot_map: FloatMaps | None  # (H, W); None: the references alone judged
+    reference_map: FloatMaps  # (H, W)
+    layer_maps: FloatMaps  # (L, gh, gw), distances
+    layers: tuple[int, ...]  # the L layers, counted from 1
+    layer_scale: ColourScale  # for drawing those
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,10 +44,11 @@ class Inspection:
     backbone: str  # where the backbone's weights came from
     layers: tuple[int, ...]  # the chosen ones, counted from 1
     available_layers: tuple[int, ...]
-    layer_maps: FloatMaps  # (L available, gh, gw)
+    layer_maps: FloatMaps  # (L available, gh, gw), the branches blended
     anomaly_map: FloatMaps  # (H, W) at the picture's size, before any colour scaling
-    image_score: float  # mean of the highest `settings.top_k` of anomaly_map
-    threshold: float | None  # the one that was applied; None = there is none
+    image_score: float  # of the highest pixels of anomaly_map, or of the highest patches and the picture as a whole
+    threshold: float | None  # the one that was applied to the map; None = there is none
+    score_threshold: float | None  # the one that was applied to the score; the same unless scores have other units
     thresholds: Thresholds | None  # the calibrated ones; None = the checkpoint carries none
     verdict: str  # "normal", "suspicious", "anomalous" or "uncalibrated"
     layer_scale: ColourScale  # for drawing single layers; fixed per model
@@ -42,15 +59,35 @@ class Inspection:
     total_s: float
     from_cache: bool  # True: the backbone did not run this time
     settings: InspectionConfig
+    maps: PictureMaps  # what the model gave; its branches apart
+    branches: tuple[str, ...]  # names of the maps' branches
+    alpha: float | None = None  # share of the refined maps that was used; None: the method has none
+    top_patches: int | None = None  # how many patches the score averages; None: it averages pixels
+    references: ReferenceSources | None = None  # None: there were none
     note: str = ""  # what must be known to read these numbers; "" for an ordinary inspection
+
+    @property
+    def references_key(self) -> str | None:
+        """Which references were used; None: none."""
+        return None if self.references is None else self.references.key
+
+    @property
+    def zero_shot_map(self) -> FloatMaps | None:
+        """(H, W), what the method alone sees, in units (1 = threshold); None without references."""
+        return None if self.references is None else self.references.zero_shot_map
+
+    @property
+    def reference_map(self) -> FloatMaps | None:
+        """(H, W), what the references alone show, in the same units; None without references."""
+        return None if self.references is None else self.references.reference_map
 
 
 def judge(image_score: float, threshold: float | None, thresholds: Thresholds | None) -> str:
     """The verdict on a score; a threshold set by hand only moves where "anomalous" begins.
 
     Args:
-        image_score: in the units of the fused map.
-        threshold: where "anomalous" begins; None = unknown.
+        image_score: of the picture.
+        threshold: where "anomalous" begins, in units of the score; None = unknown.
         thresholds: the calibrated ones; None = the checkpoint carries none.
     """
     if threshold is None:

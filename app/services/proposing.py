@@ -150,6 +150,8 @@ def settings_text(inspection: Inspection) -> str:
         "top_k": settings.top_k,
         "blur_sigma": settings.blur_sigma,
         "threshold_set_by_hand": settings.threshold,
+        **({} if inspection.alpha is None else {"alpha": inspection.alpha}),
+        **({} if inspection.top_patches is None else {"top_patches": inspection.top_patches}),
     }
     return json.dumps(record, sort_keys=True)
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from app.services.colour_bar import colour_bar
-from app.services.colours import DEFAULT_COLOUR_MAP, ColourScale, around, colourise
+from app.services.colours import DEFAULT_COLOUR_MAP, ColourScale, around, colourise, uncalibrated_scale
 from app.services.fusing import calibrated
 from app.services.inspection import FloatMaps
 from app.services.reports import EvaluationRequest, chosen_layers, resized
@@ -137,8 +137,8 @@ def _own_scale(model: SheetModel, request: EvaluationRequest) -> ColourScale:
 def _scale(model: LoadedModel, layers: tuple[int, ...], request: EvaluationRequest) -> ColourScale:
     thresholds = calibrated(model, layers, request.settings)
     if thresholds is None:
-        return ColourScale(0.0, float(len(layers)))
-    return around(thresholds.normal_level, thresholds.anomalous)
+        return uncalibrated_scale(model.preset.reading, len(layers))
+    return around(thresholds.normal_level, thresholds.pixel)
 
 
 def _other_row(other: SheetModel, drawn: Sequence[SeenPicture], request: EvaluationRequest) -> ModelRow:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.services.fusing import fuse_at_size
-from app.services.scores import top_fraction_mean
+from app.services.fusing import reader_for
+from app.services.words import check_fits
 from models.config import InspectionConfig
 from models.errors import DataError
 from models.evaluation.metrics import RankingMetrics
@@ -23,6 +23,7 @@ from models.registry import DEFAULT_PRESET, default_layers, get_preset
 if TYPE_CHECKING:
     from models.backbones import Backbone
     from models.loading import LoadedModel
+    from models.reading import PictureMaps
     from models.weights import WeightsLocation
 
 Item = TypeVar("Item")
@@ -77,11 +78,22 @@ class Report:
     backbone: str  # where its weights are from
     image_size: int
     layers: tuple[int, ...]
-    top_k: float
+    top_k: float | None  # share of pixels; this and the next two: None where it has no part
     blur_sigma: float
     rows: tuple[ReportRow, ...]
     seconds: float
     warnings: tuple[str, ...] = ()  # sentences that must stand beside the numbers
+    alpha: float | None = None  # share of the refined maps
+    top_patches: int | None = None  # whose mean is half the score
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scoring:
+    """The settings behind a score; None = has no part in it."""
+
+    top_k: float | None
+    alpha: float | None
+    top_patches: int | None
 
 
 def local_engine(where: WeightsLocation, device: str = "cpu") -> Engine:
@@ -122,6 +134,7 @@ def resized(model: LoadedModel, image_size: int | None) -> LoadedModel:
         DataError: the size is no multiple of the backbone's patches, or has more patches than the head knows.
     """
     from models.methods.sca import MAX_PATCHES
+    from models.methods.visualad import VisualAD
 
     if image_size is None:
         return model
@@ -129,6 +142,8 @@ def resized(model: LoadedModel, image_size: int | None) -> LoadedModel:
     largest = int(MAX_PATCHES**0.5) * patch_px
     if image_size % patch_px or not 2 * patch_px <= image_size <= largest:
         raise DataError(f"The image size {image_size} does not fit; take a multiple of {patch_px} up to {largest}.")
+    if not isinstance(model.method, VisualAD):
+        return replace(model, image_size=image_size)  # nothing of other methods depends on the grid
     return replace(model, image_size=image_size, method=model.method.at_size(model.image_size, image_size))
 
 
@@ -147,30 +162,47 @@ def chosen_layers(settings: InspectionConfig, available: tuple[int, ...], preset
     return tuple(sorted(set(chosen)))
 
 
+def scoring_of(settings: InspectionConfig, preset: str, branches: int) -> Scoring:
+    """Say what makes the scores, the preset's choice in the place of what the settings leave open.
+
+    Args:
+        settings: as asked.
+        preset: whose maps are read.
+        branches: how many kinds of map each layer has; a head without DAR has but one.
+    Raises:
+        DataError: the settings ask for something that has no part in the maps or scores.
+    """
+    found = get_preset(preset)
+    check_fits(found, alpha=settings.alpha, top_patches=settings.top_patches, prompts=settings.prompts)
+    if branches < 2 and settings.alpha is not None:
+        raise DataError("This head has no refined maps, so alpha means nothing there; leave it out.")
+    return Scoring(
+        top_k=settings.top_k if found.reading.score == "pixels" else None,
+        alpha=None if branches < 2 else found.alpha if settings.alpha is None else settings.alpha,
+        top_patches=(settings.top_patches or found.top_patches) if found.reading.score == "patches" else None,
+    )
+
+
 def map_and_score(
-    layer_maps: NDArray[np.float32],
+    maps: PictureMaps,
+    preset: str,
     available: tuple[int, ...],
     chosen: tuple[int, ...],
     image_size: int,
     settings: InspectionConfig,
 ) -> tuple[NDArray[np.float32], float]:
-    """Turn one picture's layer maps into its anomaly map and image score.
+    """Turn one picture's maps into its anomaly map and image score.
 
     Args:
-        layer_maps: (L, gh, gw).
-        available: the L layers, counted from 1.
-        chosen: those that are summed.
+        maps: what the model gave.
+        preset: its name, which says how maps are read.
+        available: the layers of the maps, counted from 1.
+        chosen: those that are joined.
         image_size: side of the model's input in pixels, at which the map is made.
         settings: smoothing and top-k.
     Returns:
-        The map (image_size, image_size) and the score, both in units of the fused map.
+        The map (image_size, image_size) in units of the fused map, and the score.
     """
-    anomaly_map = fuse_at_size(
-        layer_maps,
-        available,
-        chosen,
-        input_px=image_size,
-        blur_sigma=settings.blur_sigma,
-        size_hw=(image_size, image_size),
-    )
-    return anomaly_map, top_fraction_mean(anomaly_map, settings.top_k)
+    reader = reader_for(get_preset(preset), available, chosen, image_size, settings)
+    anomaly_map = reader.anomaly_map(maps, size_hw=(image_size, image_size))
+    return anomaly_map, reader.score(maps, anomaly_map)

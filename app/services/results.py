@@ -8,20 +8,22 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from app.services.inspection import Inspection
+from app.services.inspection import Inspection, ReferenceSources
 from app.services.rendering import DEFAULT_LOOK, Look, overlay_image
 from app.services.scores import top_fraction_count
+from models.methods.prompts import PromptSet
 
 JsonValue = str | int | float | bool | None | list["JsonValue"] | dict[str, "JsonValue"]
 
 
 def write_result_files(inspection: Inspection, out_dir: Path, name: str, look: Look = DEFAULT_LOOK) -> tuple[Path, ...]:
-    """Write NAME.map.npy, NAME.layers.npy, NAME.mask.png and NAME.overlay.png.
+    """Write NAME.map.npy, NAME.layers.npy, NAME.mask.png and NAME.overlay.png; with references each source's map too.
 
     Args:
         inspection: what was found.
@@ -29,7 +31,7 @@ def write_result_files(inspection: Inspection, out_dir: Path, name: str, look: L
         name: what the files' names begin with.
         look: how the overlay is drawn.
     Returns:
-        The four paths, in that order.
+        The four paths, in that order; then those of NAME.reference.npy and NAME.zero-shot.npy, where there are such.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     return (
@@ -37,6 +39,17 @@ def write_result_files(inspection: Inspection, out_dir: Path, name: str, look: L
         write_layers_npy(inspection, out_dir / f"{name}.layers.npy"),
         write_mask_png(inspection, out_dir / f"{name}.mask.png"),
         write_overlay_png(inspection, out_dir / f"{name}.overlay.png", look),
+        *write_source_maps(inspection, out_dir, name),
+    )
+
+
+def write_source_maps(inspection: Inspection, out_dir: Path, name: str) -> tuple[Path, ...]:
+    """What references and the zero-shot method say apart, (H, W) float32 in units: 0 normal level, 1 threshold."""
+    sources = {"reference": inspection.reference_map, "zero-shot": inspection.zero_shot_map}
+    return tuple(
+        _replace(out_dir / f"{name}.{source}.npy", partial(_save_npy, values=values))
+        for source, values in sources.items()
+        if values is not None
     )
 
 
@@ -81,12 +94,18 @@ def json_record(inspection: Inspection) -> dict[str, JsonValue]:
         "path": inspection.picture.name,
         "image_score": inspection.image_score,
         "threshold": inspection.threshold,
+        **(
+            {"score_threshold": inspection.score_threshold}
+            if inspection.score_threshold != inspection.threshold
+            else {}
+        ),
         "verdict": inspection.verdict,
         "size_hw": [height, width],
         "preset": inspection.preset,
         "checkpoint": inspection.checkpoint,
         "backbone": inspection.backbone,
         "seconds": round(inspection.total_s, 4),
+        **({} if inspection.references is None else {"references": _references(inspection.references)}),
         **({"note": inspection.note} if inspection.note else {}),
     }
 
@@ -103,6 +122,9 @@ def detailed_record(inspection: Inspection) -> dict[str, JsonValue]:
             "top_k": inspection.settings.top_k,
             "top_k_pixels": top_fraction_count(inspection.anomaly_map.size, inspection.settings.top_k),
             "blur_sigma": inspection.settings.blur_sigma,
+            **({} if inspection.alpha is None else {"alpha": inspection.alpha}),
+            **({} if inspection.top_patches is None else {"top_patches": inspection.top_patches}),
+            **({} if inspection.settings.prompts is None else {"prompts": _prompts(inspection.settings.prompts)}),
             "threshold_set_by_hand": inspection.settings.threshold is not None,
         },
         "calibration": None
@@ -110,6 +132,7 @@ def detailed_record(inspection: Inspection) -> dict[str, JsonValue]:
         else {
             "suspicious": thresholds.suspicious,
             "anomalous": thresholds.anomalous,
+            **({} if thresholds.mask is None else {"mask": thresholds.mask}),
             "normal_level": thresholds.normal_level,
             "normal_quantile": thresholds.normal_quantile,
         },
@@ -125,6 +148,23 @@ def detailed_record(inspection: Inspection) -> dict[str, JsonValue]:
             }
             for region in inspection.regions
         ],
+    }
+
+
+def _references(sources: ReferenceSources) -> dict[str, JsonValue]:
+    return {
+        "names": list(sources.names),
+        "weight": round(sources.weight, 4),
+        "layers": list(sources.layers),
+        "notes": list(sources.notes),
+    }
+
+
+def _prompts(prompts: PromptSet) -> dict[str, JsonValue]:
+    return {
+        "object_name": prompts.object_name,
+        "normal": list(prompts.normal),
+        "anomalous": list(prompts.anomalous),
     }
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from app.services.layer_map_files import LayerMapSet, read_layer_maps, save_layer_maps
+from app.services.layer_map_files import LayerMapSet, read_layer_maps, save_layer_maps, stacked
 from app.services.reports import (
     Engine,
     EvaluationRequest,
@@ -19,6 +19,7 @@ from app.services.reports import (
     chosen_layers,
     map_and_score,
     resized,
+    scoring_of,
     untracked,
 )
 from models.errors import DataError
@@ -47,10 +48,12 @@ def evaluate_synthetic(request: SyntheticRequest, engine: Engine, track: Track =
     maps = _kept(request.from_maps) if request.from_maps is not None else _made(request, engine, track)
     assert maps.gt_masks is not None
     layers = chosen_layers(request.settings, maps.layers, maps.preset)
-    evaluation = SyntheticEvaluation(low=-2.0 * len(layers), high=2.0 * len(layers))
+    scoring = scoring_of(request.settings, maps.preset, maps.branch_maps.shape[1])
+    low, high = get_preset(maps.preset).reading.fused_range(len(layers))
+    evaluation = SyntheticEvaluation(low=low, high=high)
     for index in track(range(len(maps.names)), desc="scores", total=len(maps.names)):
         anomaly_map, score = map_and_score(
-            maps.layer_maps[index], maps.layers, layers, maps.image_size, request.settings
+            maps.picture(index), maps.preset, maps.layers, layers, maps.image_size, request.settings
         )
         evaluation.add(anomaly_map, score, maps.gt_masks[index], maps.groups[index] or None)
     result = evaluation.result()
@@ -61,7 +64,9 @@ def evaluate_synthetic(request: SyntheticRequest, engine: Engine, track: Track =
         backbone=maps.backbone,
         image_size=maps.image_size,
         layers=layers,
-        top_k=request.settings.top_k,
+        top_k=scoring.top_k,
+        alpha=scoring.alpha,
+        top_patches=scoring.top_patches,
         blur_sigma=request.settings.blur_sigma,
         rows=tuple(_family_row(maps.preset, family) for family in (result.overall, *result.families)),
         seconds=time.perf_counter() - start_s,
@@ -71,14 +76,17 @@ def evaluate_synthetic(request: SyntheticRequest, engine: Engine, track: Track =
 def _made(request: SyntheticRequest, engine: Engine, track: Track) -> LayerMapSet:
     """Run the model on every picture; layer maps and masks are kept (0.3 MB a picture), pictures are not."""
     model = resized(engine.model(request.preset), request.image_size)
-    chosen_layers(request.settings, model.layers, request.preset)  # refuse a wrong layer before the forward passes
+    chosen_layers(request.settings, model.layers, request.preset)  # refuse what is wrong before the forward passes
+    scoring_of(request.settings, request.preset, len(model.branches))
     samples = held_out_samples(request.count, request.seed, model.image_size)
     found = [
-        (model.layer_maps(sample.image), sample.mask, sample.anomaly_family or "")
+        (model.picture_maps(sample.image), sample.mask, sample.anomaly_family or "")
         for sample in track(samples, desc="synthetic", total=request.count)
     ]
-    maps = LayerMapSet(
-        layer_maps=np.stack([layer_maps for layer_maps, _, _ in found]),
+    branch_maps, global_scores = stacked([maps for maps, _, _ in found])
+    kept = LayerMapSet(
+        branch_maps=branch_maps,
+        global_scores=global_scores,
         layers=model.layers,
         image_size=model.image_size,
         names=tuple(f"seed {request.seed + index}" for index in range(request.count)),
@@ -90,8 +98,8 @@ def _made(request: SyntheticRequest, engine: Engine, track: Track) -> LayerMapSe
         backbone=model.backbone_source,
     )
     if request.save_maps is not None:
-        save_layer_maps(request.save_maps / MAPS_FILE, maps)
-    return maps
+        save_layer_maps(request.save_maps / MAPS_FILE, kept)
+    return kept
 
 
 def _kept(path: Path) -> LayerMapSet:

@@ -6,21 +6,20 @@ of whole pictures: nothing was calibrated on tiles, and `tiles_note` says so bes
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.services.fusing import fuse_at_size
+from app.services.fusing import reader_for
 from app.services.inspection import FloatMaps
-from app.services.scores import top_fraction_mean
 from models.tiling import TileLayout, blend, cut, tile_layout
 
 if TYPE_CHECKING:
     from models.config import InspectionConfig
     from models.loading import LoadedModel
+    from models.reading import PictureMaps
 
 TILED_THRESHOLDS: Final = "the thresholds were calibrated on whole pictures, not on tiles"
 TILED_EVALUATION: Final = (
@@ -30,10 +29,10 @@ TILED_EVALUATION: Final = (
 
 
 class Fuse(Protocol):
-    """Makes an anomaly map of layer maps."""
+    """Makes an anomaly map of a picture's maps."""
 
-    def __call__(self, layer_maps: FloatMaps, /, *, size_hw: tuple[int, int]) -> FloatMaps:
-        """(L, gh, gw) to (H, W)."""
+    def __call__(self, maps: PictureMaps, /, *, size_hw: tuple[int, int]) -> FloatMaps:
+        """(R, L, gh, gw) to (H, W)."""
 
 
 def layout_for(size_hw: tuple[int, int], settings: InspectionConfig, image_size: int) -> TileLayout | None:
@@ -52,23 +51,23 @@ def layout_for(size_hw: tuple[int, int], settings: InspectionConfig, image_size:
     return layout if len(layout) > 1 else None
 
 
-def tile_layer_maps(
-    run: Callable[[NDArray[np.uint8]], FloatMaps], rgb: NDArray[np.uint8], layout: TileLayout
-) -> FloatMaps:
-    """Run a model on every tile, one after another: (T, L, gh, gw)."""
-    return np.stack([run(tile) for tile in cut(rgb, layout)])
+def tile_maps(
+    run: Callable[[NDArray[np.uint8]], PictureMaps], rgb: NDArray[np.uint8], layout: TileLayout
+) -> tuple[PictureMaps, ...]:
+    """Run a model on every tile, one after another."""
+    return tuple(run(tile) for tile in cut(rgb, layout))
 
 
 def fuse_with_tiles(
-    whole: FloatMaps, tiles: FloatMaps, layout: TileLayout, fuse: Fuse, size_hw: tuple[int, int]
+    whole: PictureMaps, tiles: Sequence[PictureMaps], layout: TileLayout, fuse: Fuse, size_hw: tuple[int, int]
 ) -> FloatMaps:
     """The mean of the whole picture's map and the blended maps of its tiles.
 
     Args:
-        whole: (L, gh, gw), of the whole picture.
-        tiles: (T, L, gh, gw).
+        whole: of the whole picture.
+        tiles: of each tile.
         layout: where the tiles lie.
-        fuse: what makes an anomaly map of layer maps; smoothing is in pixels of the model's input, so finer in tiles.
+        fuse: what makes an anomaly map of maps; smoothing is in pixels of the model's input, so finer in tiles.
         size_hw: wanted, the picture's or another.
     Returns:
         (H, W) at `size_hw`, in the units and range of a single map.
@@ -88,23 +87,22 @@ def map_and_score_of(
     Args:
         model: what looks.
         rgb: (H, W, 3).
-        layers: those that are summed.
+        layers: those that are joined.
         settings: smoothing, top-k and tiles.
     Returns:
         The map at the model's input size, whatever the picture's, so that numbers with and without tiles are of the
         same pixels; and its score.
     """
-    fuse = partial(
-        fuse_at_size, available=model.layers, chosen=layers, input_px=model.image_size, blur_sigma=settings.blur_sigma
-    )
+    reader = reader_for(model.preset, model.layers, layers, model.image_size, settings)
     size_hw = (model.image_size, model.image_size)
     layout = layout_for((rgb.shape[0], rgb.shape[1]), settings, model.image_size)
-    whole = model.layer_maps(rgb)
+    whole = model.picture_maps(rgb)
     if layout is None:
-        fused = fuse(whole, size_hw=size_hw)
+        fused = reader.anomaly_map(whole, size_hw=size_hw)
     else:
-        fused = fuse_with_tiles(whole, tile_layer_maps(model.layer_maps, rgb, layout), layout, fuse, size_hw)
-    return fused, top_fraction_mean(fused, settings.top_k)
+        tiles = tile_maps(model.picture_maps, rgb, layout)
+        fused = fuse_with_tiles(whole, tiles, layout, reader.anomaly_map, size_hw)
+    return fused, reader.score(whole, fused, tiled=layout is not None)
 
 
 def shrunk(anomaly_map: FloatMaps, size_hw: tuple[int, int]) -> FloatMaps:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from models.training.ranks import Ranks
 
 CALIBRATION_PICTURES: Final = 128
-_CALIBRATION_SEED: Final = 7_000_000_000_000  # held-out normals that no evaluation uses
+CALIBRATION_SEED: Final = 7_000_000_000_000  # held-out normals that no evaluation uses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +225,7 @@ def normal_maps(model: VisualAD, preset: str, image_px: int) -> Tensor:
     world = World(split="held_out", anomalous_share=0.0)
     maps = []
     for index in range(CALIBRATION_PICTURES):
-        picture = sample(_CALIBRATION_SEED + index, world, image_px)
+        picture = sample(CALIBRATION_SEED + index, world, image_px)
         images = to_input(picture.image, (image_px, image_px), spec).unsqueeze(0)
         maps.append(model.layer_maps(images.to(model.head.anomaly_token.device)))
     return torch.cat(maps)

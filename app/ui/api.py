@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from app.services.results import detailed_record, write_map_npy, write_overlay_png
+from app.services.words import check_fits, own_words, takes_words, words_of
 from app.ui.components import picture_input, uploaded_path
 from app.ui.errors import shows_errors
 from app.ui.handlers import Desk
@@ -26,16 +28,30 @@ def build_api(desk: Desk) -> None:
 
     @shows_errors
     def inspect(
-        file: dict[str, Any] | None, preset: str, layers: list[int] | None, top_k: float | None, sigma: float | None
+        file: dict[str, Any] | None,
+        preset: str,
+        layers: list[int] | None,
+        top_k: float | None,
+        sigma: float | None,
+        alpha: float | None = None,
+        top_patches: int | None = None,
+        object_name: str = "",
+        normal: list[str] | None = None,
+        anomalous: list[str] | None = None,
     ) -> tuple[dict[str, Any], str, str]:
         """Find what is anomalous in one picture.
 
         Args:
             file: the picture, in any common format.
             preset: a preset's name, "visualad-dinov2-small" by default.
-            layers: layers counted from 1 whose maps are added; [] for the preset's choice.
+            layers: layers counted from 1 whose maps are joined; [] for the preset's choice.
             top_k: share of the highest pixels whose mean is the score, in (0, 1]; 0.01 by default.
             sigma: smoothing in pixels at the model's input size; 4 by default, 0 for none.
+            alpha: share of the refined map in [0, 1], DA-CLIP only; the preset's by default.
+            top_patches: how many of the highest patches make half the score, DA-CLIP only; the preset's by default.
+            object_name: what the picture shows, for presets that compare with words; "" for the model's own.
+            normal: its normal states, such as "intact {}"; [] for the model's own.
+            anomalous: its anomalous states, such as "cracked {}" or just "cracked"; [] for the model's own.
 
         Returns:
             The result as JSON (score, threshold, verdict, regions), the overlay as PNG, and the map as float32 .npy.
@@ -43,10 +59,12 @@ def build_api(desk: Desk) -> None:
         path = uploaded_path(file)
         if path is None:
             raise DataError("No picture was sent; give one as `file`.")
-        settings = _settings(layers, top_k, sigma)
-        inspection = desk.engine.inspector.inspect(
-            load_picture(Path(path)), get_preset(preset or DEFAULT_PRESET).name, settings
-        )
+        entry = get_preset(preset or DEFAULT_PRESET)
+        own = own_words(desk.engine.inspector.model(entry.name)) if takes_words(entry) else None
+        prompts = words_of(object_name, _texts("normal", normal), _texts("anomalous", anomalous), own)
+        check_fits(entry, alpha=alpha, top_patches=top_patches, prompts=prompts)
+        settings = replace(_settings(layers, top_k, sigma, alpha, top_patches), prompts=prompts)
+        inspection = desk.engine.inspector.inspect(load_picture(Path(path)), entry.name, settings)
         folder, name = desk.scratch.folder(), Path(inspection.picture.name).stem or "picture"
         overlay = write_overlay_png(inspection, folder / f"{name}.overlay.png")
         record = detailed_record(inspection)
@@ -60,6 +78,11 @@ def build_api(desk: Desk) -> None:
             gr.JSON([], label="layers"),
             gr.Number(0.01, label="top_k"),
             gr.Number(4.0, label="sigma"),
+            gr.Number(None, label="alpha"),
+            gr.Number(None, label="top_patches", precision=0),
+            gr.Textbox("", label="object_name"),
+            gr.JSON([], label="normal"),
+            gr.JSON([], label="anomalous"),
         ]
         outputs = [gr.JSON(label="result"), gr.File(label="overlay"), gr.File(label="map")]
         gr.Button("inspect").click(
@@ -67,7 +90,9 @@ def build_api(desk: Desk) -> None:
         )
 
 
-def _settings(layers: Any, top_k: float | None, sigma: float | None) -> InspectionConfig:
+def _settings(
+    layers: Any, top_k: float | None, sigma: float | None, alpha: float | None, top_patches: float | None
+) -> InspectionConfig:
     """The settings that were sent.
 
     Raises:
@@ -82,6 +107,23 @@ def _settings(layers: Any, top_k: float | None, sigma: float | None) -> Inspecti
             layers=tuple(layers) if layers else None,
             top_k=0.01 if top_k is None else float(top_k),
             blur_sigma=4.0 if sigma is None else float(sigma),
+            alpha=None if alpha is None else float(alpha),
+            top_patches=None if top_patches is None else int(top_patches),
         )
     except ValueError as error:
         raise DataError(f"The settings do not fit: {error}.") from error
+
+
+def _texts(name: str, value: Any) -> list[str]:
+    """A list of texts that was sent; nothing means an empty one.
+
+    Raises:
+        DataError: it is something else.
+    """
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise DataError(
+            f'`{name}` must be a list of states such as ["cracked {{}}"], or [] for the model\'s own; got {value!r}.'
+        )
+    return value

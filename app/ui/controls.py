@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -11,9 +11,14 @@ import gradio as gr
 from app.services.colours import COLOUR_MAPS, DEFAULT_COLOUR_MAP, fused_scale
 from app.services.inspection import Inspection
 from app.services.rendering import Look
+from app.services.words import takes_words
+from app.ui.scoring_controls import MOST_PATCHES, ScoringComponents, build_scoring
+from app.ui.session import Session
+from app.ui.views import digits_of
 from models.config import InspectionConfig
 from models.errors import DataError
-from models.registry import DEFAULT_PRESET, PRESETS
+from models.presets import Preset
+from models.registry import DEFAULT_PRESET, PRESETS, get_preset
 
 HEATMAP, OUTLINE = "Heatmap", "Outline"
 
@@ -28,6 +33,8 @@ class Controls:
     style: str
     opacity_percent: float
     colour_map: str
+    alpha: float
+    top_patches: int
 
     @classmethod
     def read(cls, values: tuple[Any, ...]) -> Controls:
@@ -36,19 +43,31 @@ class Controls:
         Raises:
             DataError: no layer is chosen.
         """
-        layers, top_k_percent, blur_sigma, style, opacity_percent, colour_map = values
+        layers, top_k_percent, blur_sigma, style, opacity_percent, colour_map, alpha, top_patches = values
         if not layers:
             raise DataError("Choose at least one layer; the result shown is that of the last choice.")
-        numbers = tuple(sorted(int(layer) for layer in layers))
-        return cls(numbers, float(top_k_percent), float(blur_sigma), style, float(opacity_percent), colour_map)
+        return cls(
+            layers=tuple(sorted(int(layer) for layer in layers)),
+            top_k_percent=float(top_k_percent),
+            blur_sigma=float(blur_sigma),
+            style=style,
+            opacity_percent=float(opacity_percent),
+            colour_map=colour_map,
+            alpha=float(alpha),
+            top_patches=int(top_patches),
+        )
 
-    def settings(self, threshold: float | None) -> InspectionConfig:
-        """What the inspector is asked for; `threshold` None means the calibrated one."""
+    def settings(self, session: Session) -> InspectionConfig:
+        """What the inspector is asked for; what the session's preset does not have is left out."""
+        preset = get_preset(session.preset)
         return InspectionConfig(
             layers=self.layers,
             top_k=min(1.0, max(1e-6, self.top_k_percent / 100.0)),
             blur_sigma=max(0.0, self.blur_sigma),
-            threshold=threshold,
+            threshold=session.threshold,
+            alpha=None if preset.alpha is None else min(1.0, max(0.0, self.alpha)),
+            top_patches=None if preset.top_patches is None else min(MOST_PATCHES, max(1, self.top_patches)),
+            prompts=session.prompts if takes_words(preset) else None,
         )
 
     def look(self) -> Look:
@@ -62,22 +81,23 @@ class Controls:
 
 @dataclass(frozen=True, slots=True)
 class ControlComponents:
-    """The components behind `Controls`, in the same order, and those that act on them."""
+    """The components behind `Controls`, and those that act on them."""
 
     layers: gr.CheckboxGroup
-    top_k: gr.Slider
     blur_sigma: gr.Slider
     style: gr.Radio
     opacity: gr.Slider
     colour_map: gr.Dropdown
+    scoring: ScoringComponents
     threshold: gr.Slider
     calibrated: gr.Button
-    industrial: gr.Button
-    medical: gr.Button
 
     def inputs(self) -> list[Any]:
-        """The components whose values make a `Controls`."""
-        return [getattr(self, field.name) for field in fields(self)][:6]
+        """The components whose values make a `Controls`, in its order."""
+        return [
+            self.layers, self.scoring.top_k, self.blur_sigma, self.style, self.opacity, self.colour_map,
+            self.scoring.alpha, self.scoring.top_patches,
+        ]  # fmt: skip
 
 
 def build_controls() -> ControlComponents:
@@ -87,7 +107,7 @@ def build_controls() -> ControlComponents:
         choices=layer_choices(preset.layers),
         value=list(preset.default_layers),
         label="Layers",
-        info="early = fine texture, late = parts and objects; their maps are added",
+        info=layers_info(preset),
         elem_id="layers",
     )
     with gr.Group():
@@ -103,20 +123,7 @@ def build_controls() -> ControlComponents:
             buttons=[],
         )
         calibrated = gr.Button("Back to calibrated", size="sm", interactive=False, elem_id="calibrated")
-    with gr.Group():
-        top_k = gr.Slider(
-            0.1,
-            20.0,
-            value=preset.top_k * 100,
-            step=0.1,
-            label="Top-k (% of pixels)",
-            elem_id="top-k",
-            info="the score is the mean of these highest pixels",
-            buttons=[],
-        )
-        with gr.Row(elem_classes="pair"):
-            industrial = gr.Button("1 % industrial", size="sm", elem_id="top-k-industrial")
-            medical = gr.Button("5 % medical", size="sm", elem_id="top-k-medical")
+    scoring = build_scoring(preset)
     blur_sigma = gr.Slider(
         0.0,
         16.0,
@@ -135,9 +142,7 @@ def build_controls() -> ControlComponents:
         label="Colour map",
         elem_id="colour-map",
     )
-    return ControlComponents(
-        layers, top_k, blur_sigma, style, opacity, colour_map, threshold, calibrated, industrial, medical
-    )
+    return ControlComponents(layers, blur_sigma, style, opacity, colour_map, scoring, threshold, calibrated)
 
 
 def layer_choices(layers: Sequence[int]) -> list[tuple[str, int]]:
@@ -145,9 +150,16 @@ def layer_choices(layers: Sequence[int]) -> list[tuple[str, int]]:
     return [(str(layer), layer) for layer in layers]
 
 
+def layers_info(preset: Preset) -> str:
+    """What layers are, and what becomes of those that are chosen."""
+    joined = "added" if preset.reading.joining == "sum" else "averaged"
+    return f"early = fine texture, late = parts and objects; their maps are {joined}"
+
+
 def threshold_update(inspection: Inspection) -> Any:
     """Set the slider to the threshold in force, around the calibrated one."""
     scale = fused_scale(inspection)
     value = scale.low if inspection.threshold is None else inspection.threshold
-    low, high = round(min(scale.low, value), 2), round(max(scale.high, value), 2)
-    return gr.update(minimum=low, maximum=high, value=round(value, 3), interactive=True)
+    digits = digits_of(scale)
+    low, high = round(min(scale.low, value), digits), round(max(scale.high, value), digits)
+    return gr.update(minimum=low, maximum=high, step=10**-digits, value=round(value, max(3, digits)), interactive=True)

@@ -22,6 +22,7 @@ class EngineStatus:
     text: str  # one line for people
     layers: tuple[int, ...] = ()  # of the loaded model, counted from 1; a head may have others than its preset
     default_layers: tuple[int, ...] = ()
+    where: str = ""  # what computes, once it is known
 
     @property
     def settled(self) -> bool:
@@ -54,6 +55,12 @@ class Engine:
         thread.start()
         return thread
 
+    def header(self, preset: str) -> dict[str, str]:
+        """What `Masthead` shows to someone who chose a preset: the first model's state until it is settled."""
+        if preset == DEFAULT_PRESET or self.status.state != "ready":
+            return self.status.value()
+        return {"state": "ready", "text": f"{PRESETS[preset].title} · {self.status.where}"}
+
     def _report(self, doing: str) -> None:
         if self.status.state == "loading":
             self.status = EngineStatus("loading", doing)
@@ -68,4 +75,5 @@ class Engine:
             self.status = EngineStatus("failed", "the engine could not be loaded; the details are in the log")
         else:
             where = {"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}.get(model.device, model.device)
-            self.status = EngineStatus("ready", f"{model.preset.title} · {where}", model.layers, model.default_layers)
+            text = f"{model.preset.title} · {where}"
+            self.status = EngineStatus("ready", text, model.layers, model.default_layers, where)

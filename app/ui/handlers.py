@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple
-from uuid import uuid4
+from typing import Any, NamedTuple
 
 import gradio as gr
 
+from app.services.alignment import align, alignment_image
+from app.services.branch_sheet import branch_sheet
 from app.services.inspection import Inspection
 from app.services.layer_sheet import layer_sheet
 from app.services.rendering import map_image, overlay_image
+from app.services.words import check_readable, own_words, takes_words, words_written
 from app.ui import views
-from app.ui.controls import Controls, layer_choices, threshold_update
+from app.ui.controls import Controls, layer_choices, layers_info, threshold_update
 from app.ui.engine import Engine
-from app.ui.presets import first_ready, picker_value
+from app.ui.presets import caption_update, first_ready, picker_value
+from app.ui.scoring_controls import scoring_updates
 from app.ui.scratch import Scratch
-from app.ui.session import PictureRef, PictureShelf, Session, ShelvedPicture
+from app.ui.session import NewestChoices, PictureShelf, Session, ShelvedPicture
+from app.ui.words import word_fields, words_label
+from models.config import InspectionConfig
 from models.errors import PictureError, WeightsError
 from models.registry import DEFAULT_PRESET, PRESETS, get_preset
-
-_PAGES_KEPT: Final = 10_000
 
 
 class Shown(NamedTuple):
@@ -37,6 +39,34 @@ class Shown(NamedTuple):
     regions_heading: Any
     regions: Any
     weights: Any
+    alignment: Any
+
+
+class Chosen(NamedTuple):
+    """New values for what depends on the preset, in the order of `InspectTab.chosen`."""
+
+    session: Any
+    picker: Any
+    caption: Any
+    layers: Any
+    blur_sigma: Any
+    words: Any
+    alignment: Any
+    by_pixels: Any
+    top_k: Any
+    by_patches: Any
+    alpha: Any
+    top_patches: Any
+
+
+class OfModel(NamedTuple):
+    """New values for what only the loaded model knows, in the order of `InspectTab.of_model`."""
+
+    object_name: Any
+    normal: Any
+    anomalous: Any
+    words: Any
+    alpha: Any
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,29 +76,27 @@ class Desk:
     engine: Engine
     shelf: PictureShelf
     scratch: Scratch
-    newest: OrderedDict[str, PictureRef] = field(default_factory=OrderedDict)  # of each page, by `Session.page`
+    newest: NewestChoices = field(default_factory=NewestChoices)
 
     def open_picture(self, path: str | None, session: Session, *values: Any) -> tuple[Any, ...]:
         """A picture was uploaded, pasted, photographed or picked: inspect it at once."""
         if path is None:
+            self.newest.choose(replace(session, picture=None))
             return nothing_shown(session)
-        opened = replace(session, page=session.page or uuid4().hex, picture=self.shelf.open(path))
-        assert opened.picture is not None
-        self.newest[opened.page] = opened.picture
-        while len(self.newest) > _PAGES_KEPT:
-            self.newest.popitem(last=False)
-        return self.redraw(opened, *values)
+        opened = replace(session.with_page(), picture=self.shelf.open(path))
+        return self._redraw_chosen(opened, values)
 
     def redraw(self, session: Session, *values: Any) -> tuple[Any, ...]:
         """Show the session's picture with the present settings; the backbone runs only if it has not yet."""
         if session.picture is None:
-            return (session, *[gr.skip()] * (len(Shown._fields) - 1))
+            is_outdated = self.newest.is_outdated(session)
+            return (gr.skip() if is_outdated else session, *[gr.skip()] * (len(Shown._fields) - 1))
         controls = Controls.read(values)
         shelved = self.shelf.get(session.picture)
-        settings = controls.settings(session.threshold)
+        settings = self._settings(controls, session)
         inspection = self.engine.inspector.inspect(shelved.picture, session.preset, settings)
-        if self.newest.get(session.page, session.picture) != session.picture:
-            return (gr.skip(),) * len(Shown._fields)  # another picture was opened meanwhile
+        if self.newest.is_outdated(session):
+            return (gr.skip(),) * len(Shown._fields)
         return self._show(inspection, controls, shelved, replace(session, drawn=repr(values)))
 
     def catch_up(self, session: Session, *values: Any) -> tuple[Any, ...]:
@@ -85,8 +113,52 @@ class Desk:
         """Go back to the calibrated threshold; also right after a change of layers, which changes the unit."""
         return self.redraw(replace(session, threshold=None), *values)
 
-    def choose_preset(self, name: str, session: Session) -> tuple[Session, Any, Any, Any]:
-        """Take another backbone: the session, the picker, the layers and the smoothing of that preset.
+    def use_words(
+        self, object_name: str, normal: str, anomalous: str, session: Session, *values: Any
+    ) -> tuple[Any, ...]:
+        """Compare with other words, one state a line; what was on screen stays if they cannot be used.
+
+        Raises:
+            DataError: a field is empty, or a text does not fit into the text tower.
+        """
+        worded = replace(session, prompts=words_written(object_name, normal, anomalous))
+        with self.newest.choosing(worded):
+            if session.picture is None:  # else inspecting tells
+                check_readable(self.engine.inspector, session.preset, worded.prompts)
+            return self.redraw(worded, *values)
+
+    def use_own_words(self, session: Session, *values: Any) -> tuple[Any, ...]:
+        """Go back to the words that the model has of its own."""
+        return self._redraw_chosen(replace(session, prompts=None), values)
+
+    def of_model(self, session: Session) -> OfModel:
+        """Show what only the loaded model knows: its own words, and whether it has maps to blend."""
+        preset = get_preset(session.preset)
+        if not takes_words(preset):
+            return OfModel(*[gr.skip()] * len(OfModel._fields))
+        model = self.engine.inspector.model(session.preset)
+        own = own_words(model)
+        return OfModel(
+            *word_fields(session.prompts or own),
+            gr.update(label=words_label(session.prompts, own)),
+            gr.update(visible=preset.alpha is not None and len(model.branches) > 1),
+        )
+
+    def alignment(self, session: Session, *values: Any) -> Any:
+        """The picture of the text-visual alignment of the result on screen; runs the towers once.
+
+        Raises:
+            PictureError: no picture was chosen yet.
+            DataError: the method compares with no words.
+        """
+        inspection, controls = self.inspection(session, values)
+        drawn = alignment_image(align(self.engine.inspector, inspection), inspection, controls.look().colour_map)
+        if self.newest.is_outdated(session):
+            return gr.skip()
+        return self.scratch.png(drawn, "alignment")
+
+    def choose_preset(self, name: str, session: Session) -> Chosen:
+        """Take another backbone, with the layers, the smoothing and the score of that preset.
 
         Raises:
             UnknownModelError: there is no such preset.
@@ -97,23 +169,32 @@ class Desk:
         status = next(status for status in statuses if status.preset == name)
         if not status.ready:
             raise WeightsError(f"{preset.title} has no weights here: {status.how_to_get}")
-        chosen = replace(session, preset=name, threshold=None)
         loaded = self.engine.status if name == DEFAULT_PRESET and self.engine.status.layers else preset
-        return (
+        layers = gr.update(
+            choices=layer_choices(loaded.layers), value=list(loaded.default_layers), info=layers_info(preset)
+        )
+        # A picture that is still being inspected was chosen before this.
+        chosen = replace(session, preset=name, threshold=None, picture=self.newest.of(session).picture)
+        self.newest.choose(chosen)
+        return Chosen(
             chosen,
             picker_value(statuses, name),
-            gr.update(choices=layer_choices(loaded.layers), value=list(loaded.default_layers)),
+            caption_update(preset),
+            layers,
             preset.blur_sigma,
+            gr.update(visible=takes_words(preset)),
+            gr.update(visible=takes_words(preset)),
+            *scoring_updates(preset),
         )
 
-    def choose_method(self, method: str, session: Session) -> tuple[Session, Any, Any, Any]:
+    def choose_method(self, method: str, session: Session) -> Chosen:
         """Take another method with the first of its backbones that has weights.
 
         Raises:
             WeightsError: none of them has.
         """
         if PRESETS[session.preset].method == method:
-            return session, gr.skip(), gr.skip(), gr.skip()
+            return Chosen(*[gr.skip()] * len(Chosen._fields))
         name = first_ready(self.engine.inspector.statuses(), method)
         if name is None:
             raise WeightsError(f"{method} has no weights here; `python -m app weights` says how to get them.")
@@ -133,29 +214,61 @@ class Desk:
             raise PictureError("There is no result yet; choose a picture first.")
         controls = Controls.read(values)
         picture = self.shelf.get(session.picture).picture
-        settings = controls.settings(session.threshold)
+        settings = self._settings(controls, session)
         return self.engine.inspector.inspect(picture, session.preset, settings), controls
+
+    def _redraw_chosen(self, session: Session, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """`redraw` with another picture or other words, which is from now on what the page wants."""
+        with self.newest.choosing(session):
+            return self.redraw(session, *values)
+
+    def _settings(self, controls: Controls, session: Session) -> InspectionConfig:
+        """What the inspector is asked for, without what the loaded model does not have or does by itself."""
+        settings, model = controls.settings(session), self.engine.inspector.model(session.preset)
+        if len(model.branches) < 2:
+            settings = replace(settings, alpha=None)
+        is_own = settings.prompts is not None and settings.prompts == own_words(model)
+        return replace(settings, prompts=None) if is_own else settings
 
     def _show(self, inspection: Inspection, controls: Controls, shelved: ShelvedPicture, session: Session) -> Shown:
         """Draw a result."""
         look = controls.look()
         overlay = overlay_image(inspection, look, shelved.preview)
-        sheet_key = (inspection.picture.digest, session.preset, look.colour_map, str(inspection.layers))
-        sheet: Any = gr.skip()
-        if sheet_key != session.sheet:
-            sheet = self.scratch.png(layer_sheet(inspection, look.colour_map), "layers")
+        sheet_key = _sheet_key(inspection, look.colour_map)
+        is_other = sheet_key != session.sheet
+        title = views.fused_title(inspection)
         return Shown(
             session=replace(session, sheet=sheet_key),
             compare=(shelved.preview_path, self.scratch.png(overlay, "overlay")),
             verdict=views.verdict_value(inspection),
             threshold=threshold_update(inspection),
             calibrated=gr.update(interactive=session.threshold is not None and inspection.thresholds is not None),
-            fused_map=self.scratch.png(map_image(inspection, look.colour_map), "map"),
-            sheet=sheet,
+            fused_map=gr.update(value=self.scratch.png(map_image(inspection, look.colour_map), "map"), label=title),
+            sheet=self._sheet(inspection, look.colour_map) if is_other else gr.skip(),
             regions_heading=views.regions_heading(inspection),
             regions=views.region_rows(inspection),
             weights=views.weights_sentence(inspection),
+            alignment=None if is_other else gr.skip(),
         )
+
+    def _sheet(self, inspection: Inspection, colour_map: str) -> Any:
+        """The layers' maps, with those of each branch where there are several."""
+        draw = branch_sheet if len(inspection.branches) > 1 else layer_sheet
+        return gr.update(
+            value=self.scratch.png(draw(inspection, colour_map), "layers"), label=views.sheet_title(inspection)
+        )
+
+
+def _sheet_key(inspection: Inspection, colour_map: str) -> tuple[str, ...]:
+    """What the layer sheet depends on; prompts and alpha too where a method has them."""
+    return (
+        inspection.picture.digest,
+        inspection.preset,
+        colour_map,
+        str(inspection.layers),
+        str(inspection.alpha),
+        repr(inspection.settings.prompts),
+    )
 
 
 def nothing_shown(session: Session) -> Shown:
@@ -172,4 +285,5 @@ def nothing_shown(session: Session) -> Shown:
         "",
         [],
         "",
+        None,
     )

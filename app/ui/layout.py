@@ -19,7 +19,7 @@ from app.ui.engine import Engine
 from app.ui.handlers import Desk
 from app.ui.inspect_tab import InspectTab, build_inspect_tab
 from app.ui.scratch import Scratch
-from app.ui.session import PictureShelf
+from app.ui.session import PictureShelf, Session
 from models.errors import ExpectedError
 from models.registry import DEFAULT_PRESET, PRESETS
 
@@ -65,14 +65,16 @@ def _show_engine_status(page: gr.Blocks, engine: Engine, header: gr.HTML, tab: I
     """Follow the warm-up in the header, and offer the layers of the head that was loaded."""
     timer = gr.Timer(_POLL_S)
 
-    def follow() -> tuple[Any, Any, Any]:
+    def follow(session: Session) -> tuple[Any, Any, Any]:
         status = engine.status
         layers: Any = gr.skip()
         if status.layers and status.layers != PRESETS[DEFAULT_PRESET].layers:
             layers = gr.update(choices=layer_choices(status.layers), value=list(status.default_layers))
-        return status.value(), gr.Timer(active=not status.settled), layers
+        return engine.header(session.preset), gr.Timer(active=not status.settled), layers
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
     outputs = [header, timer, tab.controls.layers]
-    page.load(follow, None, outputs, **quiet)
-    timer.tick(follow, None, outputs, **quiet)
+    page.load(Session.with_page, tab.session, tab.session, **quiet)
+    page.load(follow, tab.session, outputs, **quiet)
+    timer.tick(follow, tab.session, outputs, **quiet)
+    tab.session.change(lambda session: engine.header(session.preset), tab.session, header, **quiet)

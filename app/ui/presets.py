@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import gradio as gr
+
+from models.presets import Preset
 from models.registry import PRESETS, get_backbone_spec
-from models.weights import PresetStatus
+from models.status import PresetStatus
+from models.text_registry import get_text_spec
 
 
 def methods() -> list[str]:
-    """The methods' names, each once, in the registry's order."""
-    return list(dict.fromkeys(preset.method for preset in PRESETS.values()))
+    """The methods' names, each once, in the registry's order; the page has no place for references yet."""
+    return list(dict.fromkeys(preset.method for preset in PRESETS.values() if not preset.needs_references))
 
 
 def first_ready(statuses: Sequence[PresetStatus], method: str) -> str | None:
@@ -21,9 +25,11 @@ def first_ready(statuses: Sequence[PresetStatus], method: str) -> str | None:
 
 
 def preset_choices(statuses: Sequence[PresetStatus]) -> list[tuple[str, str]]:
-    """All presets as entries of a dropdown; those without weights say so."""
+    """The presets of `methods` as entries of a dropdown; those without weights say so."""
     return [
-        (PRESETS[status.preset].title + ("" if status.ready else " (no weights)"), status.preset) for status in statuses
+        (PRESETS[status.preset].title + ("" if status.ready else " (no weights)"), status.preset)
+        for status in statuses
+        if not PRESETS[status.preset].needs_references
     ]
 
 
@@ -34,13 +40,25 @@ def picker_value(statuses: Sequence[PresetStatus], chosen: str) -> dict[str, Any
     return {"options": [_option(status, status.preset == chosen) for status in of_method]}
 
 
+def caption_update(preset: Preset) -> Any:
+    """What a preset is, in one line below the choice; nothing where that is plain."""
+    return gr.update(value=preset.caption, visible=bool(preset.caption))
+
+
 def _option(status: PresetStatus, chosen: bool) -> dict[str, Any]:
     size = f"{status.size_bytes / 1e6:.0f} MB" if status.size_bytes else "ready"
     return {
         "name": status.preset,
-        "title": get_backbone_spec(PRESETS[status.preset].backbone).title,
+        "title": _towers(PRESETS[status.preset]),
         "ready": status.ready,
         "chosen": chosen,
         "state": size if status.ready else "no weights",
         "how": status.how_to_get,
     }
+
+
+def _towers(preset: Preset) -> str:
+    """The backbone, and the text tower where it is not part of it."""
+    backbone = get_backbone_spec(preset.backbone).title
+    text = None if preset.text is None else get_text_spec(preset.text)
+    return backbone if text is None or text.files is None else f"{backbone} + {text.title}"

@@ -5,8 +5,13 @@ A session holds digests and plain values only (Gradio copies it); arrays stay in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +21,12 @@ from app.services.rendering import fit
 from app.ui.scratch import Scratch
 from models.data.pictures import Picture, load_picture
 from models.errors import PictureError
+from models.methods.prompts import PromptSet
 from models.registry import DEFAULT_PRESET
 
 PREVIEW_PX = 1200
 _SMALLEST_PREVIEW_PX = 760  # smaller pictures are enlarged, else outlines and numbers would be coarse
+_PAGES_KEPT: Final = 10_000
 _SHELF_BYTES = 512 * 2**20
 
 
@@ -36,12 +43,55 @@ class PictureRef:
 class Session:
     """One visitor's choices that are not the value of a control."""
 
-    page: str = ""  # which page this is, known from its first picture on
+    page: str = ""  # which page this is, known once it is loaded
     preset: str = DEFAULT_PRESET
     picture: PictureRef | None = None
     threshold: float | None = None  # set by hand, in units of the fused map; None = calibrated
+    prompts: PromptSet | None = None  # words of one's own, for methods that compare with text; None = the model's own
     drawn: str = ""  # the values of the controls that the result on screen was made with
     sheet: tuple[str, ...] = ()  # what the layer sheet on screen shows; it is drawn again only if this changes
+
+    def with_page(self) -> Session:
+        """The same with a page, which is a new one if there is none yet."""
+        return self if self.page else replace(self, page=uuid4().hex)
+
+
+class NewestChoices:
+    """What every page asked for last, so that a slow event does not overwrite a newer choice."""
+
+    def __init__(self) -> None:
+        """Know nothing."""
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
+
+    def of(self, session: Session) -> Session:
+        """The last choice of the session's page."""
+        return self._sessions.get(session.page, session)
+
+    def is_outdated(self, session: Session) -> bool:
+        """Whether its page has chosen another picture, preset or other words since."""
+        newest = self.of(session)
+        return (newest.picture, newest.preset, newest.prompts) != (session.picture, session.preset, session.prompts)
+
+    def choose(self, session: Session) -> None:
+        """Make this the last choice of its page; pages that did nothing for long are forgotten."""
+        if not session.page:
+            return
+        self._sessions[session.page] = session
+        self._sessions.move_to_end(session.page)
+        while len(self._sessions) > _PAGES_KEPT:
+            self._sessions.popitem(last=False)
+
+    @contextmanager
+    def choosing(self, session: Session) -> Iterator[None]:
+        """`choose`, taken back if what is done with it fails and nothing newer was chosen."""
+        before = self.of(session)
+        self.choose(session)
+        try:
+            yield
+        except BaseException:
+            if self.of(session) is session:
+                self.choose(before)
+            raise
 
 
 @dataclass(frozen=True, slots=True, eq=False)

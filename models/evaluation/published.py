@@ -7,7 +7,7 @@ arXiv:2603.07952, and the papers of the methods it compares with.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
@@ -19,6 +19,9 @@ VISA_CLASSES: Final = frozenset(
     ("candle", "capsules", "cashew", "chewinggum", "fryum", "macaroni1", "macaroni2", "pcb1", "pcb2", "pcb3", "pcb4",
      "pipe_fryum")
 )  # fmt: skip
+SET_CLASSES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {"mvtec-ad": MVTEC_AD_CLASSES, "visa": VISA_CLASSES}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,16 @@ class PublishedRow:
     pixel_f1: float
     pixel_ap: float
     pro: float
+    backbone: str = field(default="", kw_only=True)  # named where the name alone could mean a smaller one too
+
+    @property
+    def title(self) -> str:
+        """The method, with its backbone where that needs saying."""
+        return f"{self.method} {self.backbone}".rstrip()
 
 
-def _row(method: str, *percent: float) -> PublishedRow:
-    return PublishedRow(method, *(value / 100.0 for value in percent))
+def _row(method: str, *percent: float, backbone: str = "") -> PublishedRow:
+    return PublishedRow(method, *(value / 100.0 for value in percent), backbone=backbone)
 
 
 PUBLISHED: Final[Mapping[str, tuple[PublishedRow, ...]]] = MappingProxyType(
@@ -47,7 +56,7 @@ PUBLISHED: Final[Mapping[str, tuple[PublishedRow, ...]]] = MappingProxyType(
             _row("AnomalyCLIP", 91.6, 92.7, 96.2, 91.0, 38.9, 34.4, 81.7),
             _row("AdaCLIP", 92.0, 92.7, 96.4, 88.5, 43.9, 41.0, 47.6),
             _row("VisualAD CLIP", 92.2, 93.2, 96.7, 90.8, 43.9, 41.2, 87.5),
-            _row("VisualAD DINOv2", 90.1, 92.4, 94.8, 91.3, 47.4, 45.4, 88.6),
+            _row("VisualAD DINOv2", 90.1, 92.4, 94.8, 91.3, 47.4, 45.4, 88.6, backbone="ViT-L/14"),
         ),
         "visa": (
             _row("WinCLIP", 75.6, 78.2, 78.8, 73.2, 9.0, 5.4, 51.1),
@@ -55,7 +64,7 @@ PUBLISHED: Final[Mapping[str, tuple[PublishedRow, ...]]] = MappingProxyType(
             _row("AnomalyCLIP", 81.0, 80.3, 84.4, 95.4, 27.6, 20.7, 86.4),
             _row("AdaCLIP", 79.7, 79.6, 83.2, 95.1, 33.8, 29.2, 71.3),
             _row("VisualAD CLIP", 84.7, 82.5, 87.6, 95.8, 34.6, 28.4, 91.0),
-            _row("VisualAD DINOv2", 83.1, 81.4, 86.8, 95.3, 35.2, 29.9, 88.2),
+            _row("VisualAD DINOv2", 83.1, 81.4, 86.8, 95.3, 35.2, 29.9, 88.2, backbone="ViT-L/14"),
         ),
     }
 )
@@ -67,4 +76,4 @@ def published_set(class_names: tuple[str, ...]) -> str | None:
     Part of a set has no published mean, so it gets no row to stand beside.
     """
     names = frozenset(class_names)
-    return "mvtec-ad" if names == MVTEC_AD_CLASSES else "visa" if names == VISA_CLASSES else None
+    return next((name for name, classes in SET_CLASSES.items() if names == classes), None)

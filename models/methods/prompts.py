@@ -21,6 +21,8 @@ TEMPLATES: Final = ("{}", "a photo of a {}")
 class PromptSet:
     """Which texts stand for "normal" and which for "anomalous"; the paper's unless told otherwise.
 
+    Blanks around a text are dropped, so that they make no other set.
+
     Raises:
         DataError: a list is empty or longer than 64, or a line is blank or has not exactly one {}.
     """
@@ -31,7 +33,10 @@ class PromptSet:
     templates: tuple[str, ...] = TEMPLATES  # {} stands for a state with the name filled in
 
     def __post_init__(self) -> None:
-        if not self.object_name.strip():
+        object.__setattr__(self, "object_name", self.object_name.strip())
+        for name in ("normal", "anomalous", "templates"):
+            object.__setattr__(self, name, tuple(line.strip() for line in getattr(self, name)))
+        if not self.object_name:
             raise DataError("The object's name is empty; write what the picture shows, or simply: object.")
         if "{" in self.object_name or "}" in self.object_name:
             raise DataError(f"The object's name {self.object_name!r} holds braces; write the name without them.")
@@ -48,9 +53,10 @@ class PromptSet:
         return self._filled(self.anomalous)
 
     def _filled(self, states: tuple[str, ...]) -> tuple[str, ...]:
-        name = self.object_name.strip()
         return tuple(
-            template.replace(SLOT, state.strip()).replace(SLOT, name) for template in self.templates for state in states
+            template.replace(SLOT, state).replace(SLOT, self.object_name)
+            for template in self.templates
+            for state in states
         )
 
 
@@ -72,7 +78,7 @@ def _check_lines(kind: str, lines: tuple[str, ...]) -> None:
     if len(lines) > MAX_STATES:
         raise DataError(f"There are {len(lines)} {kind}s; keep at most {MAX_STATES}.")
     for line in lines:
-        if not line.strip():
+        if not line:
             raise DataError(f"A {kind} is blank; write a few words or leave the line out.")
         if line.count(SLOT) != 1 or line.count("{") != 1 or line.count("}") != 1:
             raise DataError(f"The {kind} {line!r} must hold {SLOT} exactly once, and no other braces.")

@@ -6,6 +6,7 @@ B images, N = gh * gw patches, L selected layers, d width.  Source: VisualAD, CV
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +28,15 @@ class VisualADConfig:
     train_positions: bool = False  # the paper's wording; the released code keeps the class token's position
     sca: bool = True  # False: the tokens are compared as the backbone gives them (Table 9)
     saf: SafVariant = "mlp"  # "none": so are the patches
+
+    def __post_init__(self) -> None:
+        ascending = all(layer < following for layer, following in pairwise(self.layers))
+        if not self.layers or self.layers[0] < 1 or not ascending:
+            raise ValueError(f"layers must be one or more, strictly ascending and counted from 1, got {self.layers}")
+        if self.anchors < 1:
+            raise ValueError(f"anchors must be 1 or more, got {self.anchors}")
+        if not 0.0 <= self.dropout < 1.0:
+            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,7 @@ from models.registry import BackboneSpec
 from models.training.loop import Batch, Stage
 from models.training.ranks import ALONE, Ranks
 
-_SEEDS_PER_RUN: Final = 2**32  # room for one run's pictures, so that two runs never share one
+SEEDS_PER_RUN: Final = 2**32  # room for one run's pictures, so that two runs never share one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class _Steps(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
         source, side = self.source, self.stage.image_px
-        first = source.seed * _SEEDS_PER_RUN + (self.stage.first_step + step) * 1024
+        first = source.seed * SEEDS_PER_RUN + (self.stage.first_step + step) * 1024
         mine = source.ranks.mine(range(self.stage.batch_size))
         samples = [sample(first + index, source.world, side) for index in mine]
         images = torch.from_numpy(np.stack([one.image for one in samples])).permute(0, 3, 1, 2)

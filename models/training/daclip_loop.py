@@ -18,6 +18,7 @@ from torch import Tensor
 from models.backbones.towers import VisualFeatures
 from models.methods.daclip import DAClip
 from models.training.daclip_losses import daclip_losses
+from models.training.feature_cache import features_on
 from models.training.folder_batches import batch_indices, steps_per_epoch
 from models.training.loop import StepReport, cosine_share, dropout_seed
 
@@ -117,7 +118,7 @@ class DAClipTrainer:
         torch.manual_seed(dropout_seed(self.seed, self.step, 0))
         self.optimiser.zero_grad(set_to_none=True)
         compared = shrunk_masks(masks.to(self._device), self.settings.loss_px)
-        losses = daclip_losses(self.model.from_features(self._here(features)), compared)
+        losses = daclip_losses(self.model.from_features(features_on(self._device, features)), compared)
         total = torch.stack(list(losses.values())).sum()
         total.backward()
         self.optimiser.step()
@@ -155,13 +156,6 @@ class DAClipTrainer:
     @property
     def _device(self) -> torch.device:
         return next(self.model.head.parameters()).device
-
-    def _here(self, features: VisualFeatures) -> VisualFeatures:
-        return VisualFeatures(
-            global_feature=features.global_feature.to(self._device),
-            local_features=features.local_features.to(self._device),
-            grid_hw=features.grid_hw,
-        )
 
     def _set_rates(self) -> None:
         share = 1.0

@@ -173,6 +173,15 @@ class FeatureCache:
         return bytes(values.numpy().data)
 
 
+def features_on(device: torch.device, features: VisualFeatures) -> VisualFeatures:
+    """The same features on the device where a head computes."""
+    return VisualFeatures(
+        global_feature=features.global_feature.to(device),
+        local_features=features.local_features.to(device),
+        grid_hw=features.grid_hw,
+    )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CachedPictures:
     """Training pictures in a cache: where the features and the mask of each lie."""

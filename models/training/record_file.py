@@ -54,8 +54,15 @@ class RecordFile:
         return count
 
     def find(self, digest: str) -> int | None:
-        """The place of the record of this digest; None where there is none."""
-        row = self._index.execute("SELECT place FROM records WHERE digest = ?", (digest,)).fetchone()
+        """The place of the record of this digest; None where there is none.
+
+        Raises:
+            DataError: the index has been damaged meanwhile.
+        """
+        try:
+            row = self._index.execute("SELECT place FROM records WHERE digest = ?", (digest,)).fetchone()
+        except sqlite3.Error as error:
+            raise self._refusal(error) from error
         return None if row is None else int(row[0])
 
     def get_or_make(self, digest: str, make: Callable[[], bytes]) -> int:
@@ -63,7 +70,7 @@ class RecordFile:
 
         Raises:
             ValueError: what was made has another size.
-            DataError: it cannot be written.
+            DataError: the index is damaged, or the record cannot be written.
         """
         place = self.find(digest)
         if place is not None:

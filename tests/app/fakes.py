@@ -14,6 +14,8 @@ from PIL import Image
 from app.services.inspector import Inspector, LoadModel
 from models.calibration import Thresholds
 from models.data.pictures import Picture
+from models.methods.prompts import PromptSet
+from models.reading import PictureMaps
 from models.registry import DEFAULT_PRESET, PRESETS, Preset
 from models.weights import WeightsLocation
 
@@ -23,7 +25,9 @@ GRID = 37
 class FakeCalibration:
     """Thresholds in proportion to the number of layers."""
 
-    def thresholds(self, layers: tuple[int, ...], *, top_k: float, blur_sigma: float) -> Thresholds:
+    def thresholds(
+        self, layers: tuple[int, ...], *, top_k: float, blur_sigma: float, alpha: float = 0.0, top_patches: int = 1
+    ) -> Thresholds:
         """0.3 suspicious, 0.4 anomalous, 0.05 normal, per layer."""
         count = len(layers)
         return Thresholds(0.3 * count, 0.4 * count, 0.05 * count, 0.98)
@@ -48,6 +52,15 @@ class FakeModel:
     def default_layers(self) -> tuple[int, ...]:
         """All of them."""
         return self.layers
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """One map a layer."""
+        return ("map",)
+
+    def picture_maps(self, rgb: NDArray[np.uint8], prompts: PromptSet | None = None) -> PictureMaps:
+        """`layer_maps` as models give them."""
+        return PictureMaps(self.layer_maps(rgb)[None])
 
     def layer_maps(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(H, W, 3) to (4, 37, 37)."""

@@ -5,8 +5,11 @@ import pytest
 from PIL import Image
 
 from app import cli
+from app.commands.train import papers_epochs
 from models import loading
 from models.backbones.vit import build_tiny_backbone
+from models.evaluation.published import MVTEC_AD_CLASSES, VISA_CLASSES
+from models.registry import get_preset
 
 
 def test_a_sheet_of_the_synthetic_world_is_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,3 +83,17 @@ def test_a_number_below_its_range_is_refused(
     with pytest.raises(SystemExit, match="2"):
         cli.main(options)
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("preset", "classes", "epochs"),
+    [
+        ("visualad-clip-large", VISA_CLASSES, 1),
+        ("visualad-clip-large", MVTEC_AD_CLASSES, 2),
+        ("visualad-dinov2-large", VISA_CLASSES, 4),
+        ("visualad-dinov2-large", MVTEC_AD_CLASSES, 2),
+        ("visualad-dinov2-large", frozenset({"nut"}), 2),
+    ],
+)
+def test_a_data_set_is_gone_through_as_often_as_in_the_paper(preset: str, classes: frozenset[str], epochs: int) -> None:
+    assert papers_epochs(get_preset(preset), tuple(classes)) == epochs

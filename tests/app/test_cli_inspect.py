@@ -17,21 +17,26 @@ from PIL import Image
 from app.cli import main
 from app.commands.inspect import result_names
 from app.services.inspector import Inspector, LoadModel
+from models.methods.prompts import PromptSet
+from models.reading import PictureMaps
+from models.registry import DEFAULT_PRESET, PRESETS, Preset
 
 
 @dataclass(frozen=True)
 class KnownModel:
     """Layer 3 is 0.25 everywhere, layer 6 is 0.5 everywhere, so their sum is 0.75."""
 
+    preset: Preset = PRESETS[DEFAULT_PRESET]
     layers: tuple[int, ...] = (3, 6)
     default_layers: tuple[int, ...] = (3, 6)
     image_size: int = 28
     checkpoint_digest: str = "c0ffee"
     backbone_source: str = "a test"
     calibration: None = None
+    branches: tuple[str, ...] = ("map",)
 
-    def layer_maps(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.stack([np.full((2, 2), value, dtype=np.float32) for value in (0.25, 0.5)])
+    def picture_maps(self, rgb: NDArray[np.uint8], prompts: PromptSet | None = None) -> PictureMaps:
+        return PictureMaps(np.stack([np.full((2, 2), value, dtype=np.float32) for value in (0.25, 0.5)])[None])
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,8 @@ from app.cli import main
 from app.commands.weights import describe
 from models.errors import WeightsError
 from models.registry import PRESETS, Preset
-from models.weights import PresetStatus, WeightsLocation
+from models.status import PresetStatus
+from models.weights import WeightsLocation
 
 READY = PresetStatus(
     preset="some", ready=True, backbone_source="here", head_source="shipped", size_bytes=88_200_000, licence="MIT",

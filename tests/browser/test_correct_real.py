@@ -15,7 +15,7 @@ from app.ui.engine import Engine
 from models.config import InspectionConfig
 from models.data.pictures import load_picture
 from models.registry import DEFAULT_PRESET, PRESETS
-from models.weights import preset_status
+from models.status import preset_status
 from tests.browser.correct_page import Hands, Site, changed_pixels, digest_of, open_hands, site_of
 from tests.browser.editor_page import Mask
 

@@ -18,7 +18,7 @@ from app.ui.launch import Address, start
 from models.config import InspectionConfig
 from models.data.pictures import load_picture
 from models.registry import DEFAULT_PRESET, PRESETS
-from models.weights import preset_status
+from models.status import preset_status
 from tests.browser.conftest import Visit, visiting
 from tests.browser.test_inspect_page import overlay_url, score, upload
 

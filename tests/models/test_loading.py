@@ -15,7 +15,7 @@ from models.backbones import Backbone
 from models.backbones.vit import build_tiny_backbone
 from models.errors import UnknownModelError, WeightsError
 from models.methods.visualad import VisualAD, VisualADConfig
-from models.registry import PRESETS
+from models.registry import BACKBONES, PRESETS
 from models.training.checkpoint import export_head
 from models.weights import WeightsLocation
 
@@ -47,7 +47,7 @@ def test_a_loaded_preset_gives_the_maps_of_the_model_that_was_saved(where: Weigh
     images = (torch.from_numpy(rgb).permute(2, 0, 1) / 255 - mean) / std
     expected = original.layer_maps(images[None])[0].numpy()
 
-    np.testing.assert_allclose(model.layer_maps(rgb), expected, atol=1e-5)
+    np.testing.assert_allclose(model.picture_maps(rgb).branch_maps[0], expected, atol=1e-5)
     assert model.layers == (2, 4)
     assert model.image_size == 56
     assert len(model.checkpoint_digest) == 64
@@ -153,3 +153,40 @@ def test_a_clip_file_is_known_by_its_keys_and_computes_what_open_clip_computes(
         embedded = backbone.final_norm(backbone(images, (4,)).class_token) @ tiny_clip.visual.proj
         assert torch.allclose(embedded, tiny_clip.encode_image(images), atol=1e-5)
     assert source == f"your file {mine.name}"
+
+
+@pytest.mark.parametrize("name", ["dinov2-small.safetensors", "dinov2-small.pt", "dinov2-small.pth"])
+@pytest.mark.parametrize("form", ["safetensors", "zip", "legacy pickle"])
+def test_the_kind_of_a_file_is_told_by_its_content_whatever_its_name(
+    where: WeightsLocation, tmp_path: Path, name: str, form: str
+) -> None:
+    (tmp_path / "dinov2-small.safetensors").unlink()
+    state = build_tiny_backbone(seed=5).vit.state_dict()
+    if form == "safetensors":
+        save_file(state, tmp_path / name)
+    else:
+        torch.save(state, tmp_path / name, _use_new_zipfile_serialization=form == "zip")
+
+    model = loading.load_preset(PRESET, where)
+
+    assert torch.equal(model.method.backbone.position_table, state["pos_embed"])
+    assert model.backbone_source == f"{name} of the weights folder (origin unknown)"
+
+
+def test_an_onnx_file_is_known_by_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = tmp_path / "mine.bin"
+    mine.write_bytes(b"\x08\x07 the rest of a graph")
+    monkeypatch.setattr("models.onnx_weights.parse", lambda data: data)
+    monkeypatch.setattr("models.onnx_weights.read_dinov2", lambda _, depth: {"depth": np.array(depth)})
+
+    state = loading._read_state(mine, BACKBONES["dinov2-small"])
+
+    assert state["depth"].item() == 12
+
+
+def test_a_head_whose_layers_make_no_sense_is_refused(where: WeightsLocation, tmp_path: Path) -> None:
+    head = tmp_path / "odd.safetensors"
+    export_head(head, tiny_model().head.state_dict(), {**CONFIG, "layers": [4, 2]}, None)
+
+    with pytest.raises(WeightsError, match=r"does not fit VisualAD · DINOv2 ViT-S/14"):
+        loading.load_preset(PRESET, WeightsLocation(weights_dir=tmp_path, head_path=head))

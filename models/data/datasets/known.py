@@ -43,11 +43,11 @@ def _layouts() -> dict[str, Layout]:
         "headct": ("HeadCT: head_ct/, labels.csv", named.read_headct),
         "brain-ad": ("Brain_AD: test/{good,Ungood}", named.read_bmad),
         "his": ("HIS, histopathology: test/{good,Ungood}", named.read_bmad),
-        "cvc-clinicdb": ("CVC-ClinicDB: Original/, Ground Truth/", named.read_pairs),
-        "endo": ("Endo: images/, masks/", named.read_pairs),
-        "kvasir": ("Kvasir: images/, masks/", named.read_pairs),
-        "isic": ("ISIC: ..._Data/, ..._GroundTruth/", named.read_pairs),
-        "msd": ("MSD: images/, masks/", named.read_pairs),
+        "cvc-clinicdb": ("CVC-ClinicDB: Original/, Ground Truth/", named.read_clinicdb),
+        "endo": ("Endo: images/, masks/", named.read_images_and_masks),
+        "kvasir": ("Kvasir: images/, masks/", named.read_images_and_masks),
+        "isic": ("ISIC: ..._Data/, ..._GroundTruth/", named.read_isic),
+        "msd": ("MSD, 2D slices: images/, masks/", named.read_msd),
     }
     return {name: Layout(name, title, read) for name, (title, read) in table.items()}
 
@@ -65,8 +65,12 @@ _MARKS: Final = (
     ("mvtec", ("test/*",)),
     ("mvtec", ("*/test/*",)),
     ("cvc-clinicdb", ("Original", "Ground Truth")),
+    ("cvc-clinicdb", ("PNG/Original",)),
+    ("cvc-clinicdb", ("TIF/Original",)),
     ("kvasir", ("images", "masks")),
     ("isic", ("*_Data", "*_GroundTruth")),
+    ("msd", ("imagesTr",)),
+    ("msd", ("Task*/imagesTr",)),
 )
 
 

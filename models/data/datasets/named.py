@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,13 +13,20 @@ from models.errors import DataError
 
 KSDD2_ANOMALOUS: Final = 356
 _HEADCT_COLUMN: Final = "hemorrhage"
+_DECATHLON: Final = ("imagesTr", "labelsTr", "Task*/imagesTr", "*.nii", "*.nii.gz", "images/*.nii", "images/*.nii.gz")
+
+_log = logging.getLogger(__name__)
 
 
 def read_ksdd2(root: Path) -> list[Sample]:
     """KolektorSDD2: {train,test}/NAME.png beside NAME_GT.png, anomalous where the mask is not empty.
 
     Rebuilt as the zero-shot papers do it: all anomalous pictures of both splits and as many normal ones, the first by
-    split ("test" before "train") and name.  Opens the masks, to see which are empty.
+    split ("test" before "train") and name.  Opens the masks, to see which are empty.  A copy with fewer anomalous
+    pictures than were published is read with a warning.
+
+    Raises:
+        DataError: a path is missing, or no mask marks anything.
     """
     need(root / "train", root / "test")
     anomalous: list[Sample] = []
@@ -32,6 +41,16 @@ def read_ksdd2(root: Path) -> list[Sample]:
                 normal.append(Sample(path, "ksdd2", "test", False))
             else:
                 anomalous.append(Sample(path, "ksdd2", "test", True, "defect", mask))
+    if not anomalous:
+        raise DataError(
+            f"{root} holds no anomalous picture: none of {len(normal)} masks marks anything, and KolektorSDD2 has"
+            f" {KSDD2_ANOMALOUS} that do; copy the set again."
+        )
+    if len(anomalous) < KSDD2_ANOMALOUS:
+        _log.warning(
+            f"{root} is not the whole of KolektorSDD2: it has {len(anomalous)} of {KSDD2_ANOMALOUS} anomalous pictures,"
+            " so numbers do not compare with the papers'; copy the set again."
+        )
     return anomalous + normal[: len(anomalous)]
 
 
@@ -109,20 +128,49 @@ def read_yes_no(root: Path) -> list[Sample]:
     ]
 
 
-def read_pairs(root: Path) -> list[Sample]:
+def read_clinicdb(root: Path) -> list[Sample]:
+    """CVC-ClinicDB: Original/ and "Ground Truth"/, in the folder or in its PNG/ or TIF/; or images/ and masks/."""
+    homes = (root, root / "PNG", root / "TIF")
+    pairs = [(home / "Original", home / "Ground Truth") for home in homes]
+    return _first_pair(root, [*pairs, (root / "images", root / "masks")])
+
+
+def read_isic(root: Path) -> list[Sample]:
+    """ISIC: NAME_Data/ and NAME_GroundTruth/, whose masks are called PICTURE_Segmentation; or images/ and masks/."""
+    pairs = [(path, path.with_name(path.name.removesuffix("_Data") + "_GroundTruth")) for path in root.glob("*_Data")]
+    pairs = sorted(pairs) or [(root / "NAME_Data", root / "NAME_GroundTruth")]
+    return _first_pair(root, [*pairs, (root / "images", root / "masks")])
+
+
+def read_images_and_masks(root: Path) -> list[Sample]:
+    """Kvasir, Endo: images/ and masks/."""
+    return _first_pair(root, [(root / "images", root / "masks")])
+
+
+def read_msd(root: Path) -> list[Sample]:
+    """MSD as the zero-shot papers use it, 2D slices in images/ and masks/; the Decathlon itself holds volumes.
+
+    Raises:
+        DataError: a path is missing, or these are the volumes.
+    """
+    if not pictures_in(root / "images") and any(any(root.glob(pattern)) for pattern in _DECATHLON):
+        raise DataError(
+            f"{root} holds the Decathlon's volumes (imagesTr/, labelsTr/, .nii.gz), and 2D slices are read here, in"
+            " images/ and masks/ under the same names; save the volumes' slices as PNG files in these two folders."
+        )
+    return read_images_and_masks(root)
+
+
+def _first_pair(root: Path, pairs: Sequence[tuple[Path, Path]]) -> list[Sample]:
     """Sets in which every picture shows an anomaly: a folder of pictures and one of masks with the same names.
 
-    Folders: images and masks (Kvasir, Endo), Original and "Ground Truth" (CVC-ClinicDB), or ISIC's ..._Data and
-    ..._GroundTruth, whose masks are called NAME_Segmentation.
+    Args:
+        root: the set's folder, which names the class.
+        pairs: folders of pictures and of masks; the first pair that is there is read, the first of all is expected.
     """
-    pairs = [(root / "images", root / "masks"), (root / "Original", root / "Ground Truth")]
-    pairs += [(path, path.with_name(path.name.removesuffix("_Data") + "_GroundTruth")) for path in root.glob("*_Data")]
-    for pictures, masks in pairs:
-        if pictures.is_dir():
-            need(masks)
-            return [_pair(root, path, masks) for path in pictures_in(pictures)]
-    need(root / "images")
-    return []
+    pictures, masks = next((pair for pair in pairs if pair[0].is_dir()), pairs[0])
+    need(pictures, masks)
+    return [_pair(root, path, masks) for path in pictures_in(pictures)]
 
 
 def _pair(root: Path, path: Path, masks: Path) -> Sample:

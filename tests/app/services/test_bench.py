@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,21 @@ import torch
 
 from app.commands.bench import as_text
 from app.services import bench
-from app.services.bench import BenchReport, BenchRequest, SliderTime, Spread, alternating, passes, run_bench, spread
+from app.services.bench import (
+    BenchReport,
+    BenchRequest,
+    SliderTime,
+    Spread,
+    alternating,
+    passes,
+    run_bench,
+    spread,
+    words_time,
+)
+from models.backbones.towers import build_tiny_towers
 from models.backbones.vit import build_tiny_backbone
 from models.loading import LoadedModel
+from models.methods.daclip import DAClip, DAClipConfig
 from models.methods.visualad import VisualAD, VisualADConfig
 from models.registry import DEFAULT_PRESET, get_preset
 from models.weights import WeightsLocation
@@ -101,3 +114,13 @@ def test_the_sentences_say_what_the_method_adds() -> None:
     assert "ratio           1.060 (1.040..1.090), in processor time 1.050 (1.050..1.060)" in text
     assert "The method adds 6.0 % to its backbone." in text
     assert "slider change at 300 x 200: 500 ms (400..600)" in text
+
+
+def test_words_are_timed_where_a_method_has_them() -> None:
+    method = DAClip(build_tiny_towers(like="compact"), DAClipConfig(layers=(2, 4), dar_grid=2)).eval()
+
+    found = words_time(replace(tiny_model(), method=method), repeats=3)
+
+    assert found is not None
+    assert 0 < found.lowest <= found.median <= found.highest
+    assert words_time(tiny_model(), repeats=3) is None

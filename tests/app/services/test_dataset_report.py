@@ -20,6 +20,7 @@ from app.services.reports import Engine, Report
 from models.config import InspectionConfig
 from models.errors import DataError, PictureError
 from models.evaluation.published import MVTEC_AD_CLASSES
+from models.reading import PictureMaps
 from models.registry import DEFAULT_PRESET, PRESETS, Preset
 
 GRID, PATCH_PX = 4, 14
@@ -36,10 +37,11 @@ class DarknessModel:
     checkpoint_digest: str = "ab" * 32
     backbone_source: str = "none"
     trained_on: str | None = "synthetic"
+    branches: tuple[str, ...] = ("map",)
 
-    def layer_maps(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def picture_maps(self, rgb: NDArray[np.uint8]) -> PictureMaps:
         grey = Image.fromarray(rgb).convert("L").resize((GRID, GRID), Image.Resampling.BOX)
-        return (1.0 - np.asarray(grey, dtype=np.float32) / 255.0)[None]
+        return PictureMaps((1.0 - np.asarray(grey, dtype=np.float32) / 255.0)[None, None])
 
 
 def engine(trained_on: str | None = "synthetic") -> Engine:
@@ -76,7 +78,7 @@ def test_pixel_and_image_metrics_are_those_of_scikit_learn(tmp_path: Path) -> No
     side = GRID * PATCH_PX
     maps, masks, scores, labels = [], [], [], []
     for path in sorted((tmp_path / "nut" / "test").rglob("*.png")):
-        grid = DarknessModel().layer_maps(np.asarray(Image.open(path).convert("RGB")))[0]
+        grid = DarknessModel().picture_maps(np.asarray(Image.open(path).convert("RGB"))).branch_maps[0, 0]
         anomaly_map = np.asarray(Image.fromarray(grid).resize((side, side), Image.Resampling.BILINEAR), np.float64)
         anomalous = path.parent.name == "spot"
         mask = np.zeros((side, side), bool)
@@ -137,7 +139,7 @@ def test_the_papers_numbers_stand_beside_a_whole_set_only(tmp_path: Path) -> Non
     published = [row for row in measured(tmp_path).rows if row.method.startswith("published")]
     part = measured(tmp_path, class_names=("bottle", "cable"))
 
-    assert published[0].method == "published: VisualAD DINOv2"
+    assert published[0].method == "published: VisualAD DINOv2 ViT-L/14"
     assert (published[0].image.auroc, published[0].pro) == pytest.approx((0.901, 0.886))
     assert len(published) == 6
     assert [row.group for row in part.rows] == ["bottle", "cable", "mean"]

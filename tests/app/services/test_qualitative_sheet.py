@@ -18,6 +18,7 @@ from app.services.reports import Engine
 from app.services.sheet_choice import PANEL_PX, SheetChoice
 from models.calibration import Thresholds
 from models.data.datasets import Sample
+from models.reading import PictureMaps
 from models.registry import DEFAULT_PRESET, PRESETS, Preset
 
 STEP = PANEL_PX + GAP_PX
@@ -117,7 +118,9 @@ def test_the_shared_scale_is_wide_enough_for_every_model() -> None:
 
 
 class Calibration:
-    def thresholds(self, layers: tuple[int, ...], *, top_k: float, blur_sigma: float) -> Thresholds:
+    def thresholds(
+        self, layers: tuple[int, ...], *, top_k: float, blur_sigma: float, alpha: float = 0.0, top_patches: int = 1
+    ) -> Thresholds:
         return Thresholds(0.3, 0.4, 0.1, 0.98)
 
 
@@ -134,11 +137,12 @@ class DarknessModel:
     trained_on: str | None = "synthetic"
     calibration: Calibration | None = field(default_factory=Calibration)
     calls: int = 0
+    branches: tuple[str, ...] = ("map",)
 
-    def layer_maps(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def picture_maps(self, rgb: NDArray[np.uint8]) -> PictureMaps:
         self.calls += 1
         grey = Image.fromarray(rgb).convert("L").resize((4, 4), Image.Resampling.BOX)
-        return (self.factor * (1.0 - np.asarray(grey, dtype=np.float32) / 255.0))[None]
+        return PictureMaps((self.factor * (1.0 - np.asarray(grey, dtype=np.float32) / 255.0))[None, None])
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from models.errors import DataError
 from models.evaluation.metrics import RankingMetrics
 from models.loading import LoadedModel
 from models.methods.visualad import VisualAD, VisualADConfig
+from models.reading import PictureMaps
 from models.registry import DEFAULT_PRESET, PRESETS, get_preset
 
 Item = TypeVar("Item")
@@ -175,10 +176,11 @@ def test_kept_maps_are_measured_for_the_asked_cell_type_only(engine: Engine, tmp
 
 
 def test_score_is_the_mean_of_the_highest_pixels_of_the_chosen_layers() -> None:
-    layer_maps = np.zeros((2, 2, 2), dtype=np.float32)
-    layer_maps[0, 0, 0], layer_maps[1] = 1.0, 5.0
+    maps = PictureMaps(np.zeros((1, 2, 2, 2), dtype=np.float32))
+    maps.branch_maps[0, 0, 0, 0], maps.branch_maps[0, 1] = 1.0, 5.0
+    settings = InspectionConfig(top_k=0.5, blur_sigma=0.0)
 
-    anomaly_map, score = map_and_score(layer_maps, (3, 6), (3,), 2, InspectionConfig(top_k=0.5, blur_sigma=0.0))
+    anomaly_map, score = map_and_score(maps, DEFAULT_PRESET, (3, 6), (3,), 2, settings)
 
     assert anomaly_map.tolist() == [[1.0, 0.0], [0.0, 0.0]]
     assert score == pytest.approx(0.5)  # the two highest of four pixels: 1 and 0
@@ -203,12 +205,13 @@ def test_an_image_size_that_does_not_fit_is_refused(image_size: int) -> None:
 def test_a_model_looks_at_pictures_at_the_asked_size() -> None:
     model = resized(tiny_model(), 84)
 
-    assert model.layer_maps(np.zeros((30, 50, 3), dtype=np.uint8)).shape == (2, 6, 6)
+    assert model.picture_maps(np.zeros((30, 50, 3), dtype=np.uint8)).branch_maps.shape == (1, 2, 6, 6)
 
 
 def test_layer_maps_survive_being_written_and_read(tmp_path: Path) -> None:
     maps = LayerMapSet(
-        layer_maps=np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2),
+        branch_maps=np.arange(48, dtype=np.float32).reshape(2, 2, 3, 2, 2),
+        global_scores=np.array([0.25, 0.5], dtype=np.float32),
         layers=(3, 6, 9),
         image_size=518,
         names=("a.png", "ü.png"),
@@ -223,7 +226,8 @@ def test_layer_maps_survive_being_written_and_read(tmp_path: Path) -> None:
     save_layer_maps(tmp_path / "new" / "maps.npz", maps)
     read = read_layer_maps(tmp_path / "new" / "maps.npz")
 
-    assert np.array_equal(read.layer_maps, maps.layer_maps)
+    assert np.array_equal(read.branch_maps, maps.branch_maps)
+    assert read.picture(1).global_score == 0.5
     assert np.array_equal(read.anomalous, maps.anomalous)
     assert read.gt_masks is not None
     assert maps.gt_masks is not None

@@ -14,6 +14,7 @@ from models import loading
 from models.backbones.vit import build_tiny_backbone
 from models.errors import DataError, WeightsError
 from models.head_files import read_head
+from models.methods.visualad import VisualAD
 from models.registry import get_preset
 from models.training.checkpoint import tensors_digest
 from models.training.loop import Optimisation, Stage
@@ -43,7 +44,7 @@ def test_a_run_leaves_a_head_with_thresholds_its_settings_and_a_log(tmp_path: Pa
     assert [report.step for report in reports] == [1, 2, 3]
     assert model.layers == (2, 4)
     assert model.calibration is not None
-    assert model.calibration.normal_maps.shape == (3, 2, 5, 5)
+    assert model.calibration.normal_maps.shape == (3, 1, 2, 5, 5)
     assert read_head(out).config["training"]["stages"] == [[70, 3, 2, "all"]]
     rows = list(csv.DictReader(out.with_suffix(".csv").open()))
     assert [row["step"] for row in rows] == ["1", "2", "3"]
@@ -158,6 +159,7 @@ def test_the_command_trains_on_a_data_set_with_the_papers_settings_and_the_head_
     assert (run["seed"], run["dropout"], run["processes"], len(run["pictures_sha256"])) == (5, 0.2, 1, 64)
     model = loading.load_preset(PRESET, WeightsLocation(weights_dir=tmp_path, head_path=out))
     assert model.trained_on == "mvtec:mine"
+    assert isinstance(model.method, VisualAD)
     assert not any(name.startswith("cross_attention") for name in model.method.head.state_dict())
 
 

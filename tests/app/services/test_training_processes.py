@@ -14,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
+from app.cli import main
 from app.services.training import TrainingRun, train
 from models import loading
 from models.backbones.vit import build_tiny_backbone
@@ -24,6 +25,10 @@ from models.weights import WeightsLocation
 
 ROOT = Path(__file__).resolve().parents[3]
 STEPS = 6  # two epochs of 2 + 2 + 1 pictures: in the last batch of each, one of two processes has none
+OPTIONS = (
+    *("--epochs", "2", "--batch-size", "2", "--image-size", "70", "--layers", "2,4", "--workers", "0"),
+    *("--dropout", "0", "--average-decay", "0.9", "--device", "cpu"),
+)  # those of `tiny_run` without dropout, for the command
 
 
 def tiny_run(root: Path, *, dropout: float) -> TrainingRun:
@@ -74,7 +79,7 @@ patch(patcher.setattr)
 
 
 def rank_main(root: Path) -> None:
-    """What each of two processes does; afterwards it leaves what it holds in a file of its own."""
+    """What each of two processes does: the command; afterwards it leaves what it holds in a file of its own."""
     from app.services import training
 
     held: list[Trainer] = []
@@ -85,8 +90,9 @@ def rank_main(root: Path) -> None:
         return held[0]
 
     pytest.MonkeyPatch().setattr(training, "_prepare", held_prepare)
-    for _ in train(tiny_run(root, dropout=0.0), WeightsLocation(weights_dir=root), root / "out" / "pair.safetensors"):
-        pass
+    code = main(["train", "--data", str(root / "mine"), "--out", str(root / "out" / "pair.safetensors"), *OPTIONS])
+    if code:
+        sys.exit(code)
     torch.save(held[0].state(), root / f"rank{os.environ['RANK']}.pt")
 
 

@@ -116,7 +116,7 @@ def test_a_picture_of_the_server_cannot_be_read_by_naming_its_path(
     private = Path(__file__).parents[3] / "assets" / "examples" / "brick_wall_intact.jpg"
     assert private.is_file()
     call = f"{page[1]}gradio_api/call/inspect"  # gradio_client would upload the file instead of naming it
-    data = [{"path": str(private), **mark}, "visualad-dinov2-small", [], 0.01, 4.0]
+    data = [{"path": str(private), **mark}, "visualad-dinov2-small", [], 0.01, 4.0, None, None, "", [], []]
     event = httpx.post(call, json={"data": data}).json()["event_id"]
     assert answer in httpx.get(f"{call}/{event}", timeout=60).text
 

@@ -39,6 +39,14 @@ def test_the_objects_name_and_the_states_are_put_in_without_their_margins() -> N
     assert prompts.anomalous_texts() == ("x solar cell cracked y",)
 
 
+def test_blanks_around_a_text_make_no_other_prompts() -> None:
+    spaced = PromptSet(
+        object_name=" object ", normal=("{} ", " a {}", "the {}"), templates=("{}", " a photo of a {}\t")
+    )
+    assert spaced == PromptSet()
+    assert PromptSet(anomalous=(" cracked {} ",)).anomalous == ("cracked {}",)
+
+
 def test_equal_prompts_are_one_key() -> None:
     assert {PromptSet(): 1}[PromptSet(object_name="object")] == 1
     assert PromptSet() != PromptSet(object_name="nut")

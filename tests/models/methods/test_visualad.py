@@ -1,6 +1,7 @@
 """VisualAD against plain arithmetic written from the paper's equations, and its size."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -118,3 +119,27 @@ def test_at_another_size_only_the_position_tables_change_and_the_backbone_is_sha
     changed = {name for name, value in larger.head.state_dict().items() if not torch.equal(value, before[name])}
     assert changed == {f"cross_attention.layer_{layer}.pos_encoding" for layer in (2, 4)}
     assert all(torch.equal(value, before[name]) for name, value in model.head.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"layers": ()}, r"strictly ascending and counted from 1, got \(\)"),
+        ({"layers": (0, 2)}, r"got \(0, 2\)"),
+        ({"layers": (2, 2)}, r"got \(2, 2\)"),
+        ({"layers": (4, 2)}, r"got \(4, 2\)"),
+        ({"layers": (2,), "anchors": 0}, "anchors must be 1 or more, got 0"),
+        ({"layers": (2,), "dropout": 1.0}, r"dropout must be in \[0, 1\), got 1.0"),
+        ({"layers": (2,), "dropout": -0.1}, r"dropout must be in \[0, 1\), got -0.1"),
+        ({"layers": (2,), "dropout": math.nan}, r"dropout must be in \[0, 1\), got nan"),
+    ],
+)
+def test_a_configuration_without_sense_is_refused(settings: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        VisualADConfig(**settings)
+
+
+def test_the_edges_of_a_configuration_are_allowed() -> None:
+    config = VisualADConfig(layers=(1,), anchors=1, dropout=0.0)
+
+    assert (config.layers, config.anchors, config.dropout) == ((1,), 1, 0.0)

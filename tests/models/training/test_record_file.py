@@ -161,3 +161,11 @@ def test_a_file_that_was_cut_off_while_it_is_open_ends_in_a_sentence(tmp_path: P
 
     with pytest.raises(DataError, match="delete it to begin anew"):
         records.read(2)
+
+
+def test_an_index_that_is_damaged_while_it_is_open_ends_in_a_sentence(tmp_path: Path) -> None:
+    records = filled(tmp_path / "a.bin")
+    (tmp_path / "a.index").write_bytes(b"no database" * 1000)
+
+    with pytest.raises(DataError, match="cannot be used .*delete it to begin anew"):
+        records.get_or_make("digest 1", repeated(2))
