@@ -118,7 +118,7 @@ def combine(
         references: what it was compared with.
         seen: the distances to them.
         zero_shot: the method beside them.
-        asked_weight: the references' share; None = by the rule.
+        asked_weight: the references' share; None = the default.
     Returns:
         The score is that of the fused map; where the method scores by more than pixels, both scores are mixed likewise.
     """

@@ -15,6 +15,7 @@ from models.config import InspectionConfig
         ({"blur_sigma": math.nan}, "blur_sigma must be 0 or more and finite, got nan"),
         ({"blur_sigma": math.inf}, "blur_sigma must be 0 or more and finite, got inf"),
         ({"threshold": math.nan}, "threshold must be a finite number, got nan"),
+        ({"reference_weight": 1.5}, r"reference_weight must be in \[0, 1\], or None for the rule, got 1.5"),
         ({"tile": -1}, "tile must be 0 or more pixels, or None for no tiles, got -1"),
     ],
 )

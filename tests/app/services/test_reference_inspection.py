@@ -14,9 +14,10 @@ from app.services.inspection import Inspection
 from app.services.results import detailed_record, json_record, write_result_files
 from app.services.scores import top_fraction_mean
 from models.config import InspectionConfig
+from models.data.pictures import Picture
 from models.errors import DataError
 from models.presets import NEAREST_PATCH_PRESET
-from models.registry import DEFAULT_PRESET
+from models.registry import DEFAULT_PRESET, PRESETS
 from tests.app.fakes import FakeModel
 from tests.app.reference_fakes import FakeDescriber, grey_picture, inspector_with_references
 
@@ -180,6 +181,21 @@ def test_a_method_without_calibration_gets_its_units_from_the_references() -> No
     assert inspection.references is not None
     assert inspection.references.weight == 0.5
     assert inspection.verdict == "anomalous"
+
+
+def test_a_method_that_scores_patches_keeps_its_own_score_beside_the_references() -> None:
+    inspector = inspector_with_references(FakeModel(preset=PRESETS["daclip-compact"]), FakeDescriber())
+    references = inspector.references.build(NORMALS)
+
+    def score(weight: float, preset: str = "daclip-compact", picture: Picture = NORMALS[1]) -> float:
+        settings = replace(SHARP, reference_weight=weight)
+        return inspector.inspect(picture, preset, settings, references).image_score
+
+    assert score(1.0, picture=SPOTTED) == pytest.approx(score(1.0, NEAREST_PATCH_PRESET, SPOTTED))
+    assert score(0.0) == pytest.approx(0.5, abs=0.01)  # the middle one of three references scores their mean
+    assert score(0.25, picture=SPOTTED) == pytest.approx(
+        0.75 * score(0.0, picture=SPOTTED) + 0.25 * score(1.0, picture=SPOTTED)
+    )
 
 
 def test_tiles_are_the_methods_alone() -> None:
