@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     if args.ablation in _DACLIP_NAMES:
         return _run_daclip(args)
     base = train_command.run_from(args)
-    where = config_from(args).location()
+    where = config_from(args).location(backbone_path=args.backbone_weights)
     rows = rows_of(args.ablation, args.preset)
     results = []
     with tqdm(total=len(rows) * sum(stage.steps for stage in base.stages), unit="step", file=sys.stderr) as bar:
@@ -105,7 +105,7 @@ def _run_daclip(args: argparse.Namespace) -> int:
 
     args.cache = args.cache or args.out / "features"
     base = train_daclip.run_from(args)
-    towers = load_towers(get_preset(args.preset), config_from(args).location())[0]
+    towers = load_towers(get_preset(args.preset), config_from(args).location(backbone_path=args.backbone_weights))[0]
     rows, results = rows_of(args.ablation, towers.text.depth), []
     steps = heads_missing(rows, args.out) * step_count(base)
     with train_daclip.showing_cache() as on_cached, tqdm(total=steps, unit="step", file=sys.stderr) as bar:
@@ -147,7 +147,9 @@ def _measure(args: argparse.Namespace, head: Path, settings: InspectionConfig | 
     from models.head_files import file_digest
 
     config = config_from(args)
-    engine = local_engine(config.location(head_path=head), resolve_device(config.device))
+    engine = local_engine(
+        config.location(backbone_path=args.backbone_weights, head_path=head), resolve_device(config.device)
+    )
     settings = settings or InspectionConfig()
     if args.ablation in _DACLIP_NAMES:
         engine = keeping_features(engine, args.cache)

@@ -37,6 +37,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Declare all options but the preset."""
     parser.add_argument("--out", type=Path, required=True, help="the head to write, NAME.safetensors")
     parser.add_argument("--layers", help="comma-separated, counted from 1 (default: the preset's)")
+    parser.add_argument("--backbone-weights", type=Path, metavar="PATH", help="a backbone file that goes first")
     _add_data_options(parser)
     _add_method_options(parser)
     parser.add_argument("--token-rate", type=float, default=1e-3, help="learning rate of the tokens (default: 1e-3)")
@@ -106,7 +107,9 @@ def run(args: argparse.Namespace) -> int:
     total = sum(stage.steps for stage in settings.stages)
     is_first = is_first_process()
     with tqdm(total=total, unit="step", desc="train", disable=not is_first) as bar:
-        for report in train(settings, config_from(args).location(), args.out, conduct_from(args)):
+        for report in train(
+            settings, config_from(args).location(backbone_path=args.backbone_weights), args.out, conduct_from(args)
+        ):
             bar.update(report.step - bar.n)
             bar.set_postfix({name: f"{value:.3f}" for name, value in report.losses.items()})
     if is_first:

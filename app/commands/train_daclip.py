@@ -51,7 +51,9 @@ def run(args: argparse.Namespace) -> int:
     from models.text_loading import load_towers
 
     settings = run_from(args)
-    towers, source = load_towers(get_preset(args.preset), config_from(args).location())
+    towers, source = load_towers(
+        get_preset(args.preset), config_from(args).location(backbone_path=args.backbone_weights)
+    )
     print(f"towers: {source}", file=sys.stderr)
     conduct = conduct_from(args)
     with showing_cache() as on_cached, tqdm(total=step_count(settings), unit="step", desc="train") as bar:

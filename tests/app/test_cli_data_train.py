@@ -97,3 +97,14 @@ def test_a_number_below_its_range_is_refused(
 )
 def test_a_data_set_is_gone_through_as_often_as_in_the_paper(preset: str, classes: frozenset[str], epochs: int) -> None:
     assert papers_epochs(get_preset(preset), tuple(classes)) == epochs
+
+
+@pytest.mark.parametrize("command", [["train", "--out", "OUT/head.safetensors"], ["ablate", "saf", "--out", "OUT"]])
+def test_a_backbone_file_of_the_users_goes_first(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "mine.safetensors"
+    mine.write_bytes(b"no weights")
+    arguments = [part.replace("OUT", str(tmp_path)) for part in command]
+    assert cli.main([*arguments, "--backbone-weights", str(mine), "--device", "cpu"]) == 2
+    assert f"{mine} does not hold the weights of DINOv2 ViT-S/14" in capsys.readouterr().err
