@@ -14,7 +14,6 @@ from app.ui.engine import Engine
 from app.ui.launch import Address, start
 from models.registry import PRESETS
 from models.status import preset_status
-from models.weights import HEADS_DIR
 from tests.app.text_fakes import TEXT_PRESET, FakeTextModel, text_engine, tiny_daclip
 from tests.browser.conftest import Visit, visiting
 from tests.browser.test_inspect_page import overlay_url, score, set_slider, upload
@@ -23,7 +22,6 @@ pytestmark = pytest.mark.browser
 
 ONLY_TEXT = ("#caption", "#words", "#top-patches", "#alpha", "#alignment")
 ONLY_PIXELS = ("#top-k", "#top-k-industrial", "#top-k-medical")
-_SHIPPED = HEADS_DIR / "daclip-compact.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +166,6 @@ def test_the_alignment_is_drawn_on_demand_and_goes_with_its_result(text_visit: V
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not _SHIPPED.is_file(), reason=f"{_SHIPPED.name} is not trained yet")
 def test_the_shipped_head_answers_to_other_words(chromium: Browser, cell: Path, tmp_path: Path) -> None:
     where = AppConfig.from_environment().location()
     status = preset_status(PRESETS[TEXT_PRESET], where)
