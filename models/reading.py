@@ -21,6 +21,11 @@ class Reading:
     score: Literal["pixels", "patches", "global"] = "pixels"
     layer_range: tuple[float, float] = (-2.0, 2.0)  # of a single layer's map
 
+    @property
+    def gives_probabilities(self) -> bool:
+        """Whether maps and scores are probabilities, whose differences count in log-odds."""
+        return self.layer_range == (0.0, 1.0)
+
     def fused_range(self, layer_count: int) -> tuple[float, float]:
         """The range of the fused map of so many layers."""
         factor = layer_count if self.joining == "sum" else 1

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.services.colour_bar import INK
+from app.services.colour_bar import INK, norm_of
 from app.services.colours import DEFAULT_COLOUR_MAP, ColourScale, fused_scale
 from app.services.gpu import lent_gpu
 from app.services.inspection import FloatMaps, Inspection
@@ -171,7 +170,7 @@ def _draw(axes: Axes, side: AlignmentSide, title: str, values: FloatMaps, scale:
     seen = axes.scatter(
         patches[:, 0], patches[:, 1], c=values, cmap=colour_map, s=13, linewidths=0.3, edgecolors="#64748b", zorder=2
     )
-    seen.set_clim(scale.low, scale.high)
+    seen.set_norm(norm_of(scale))
     axes.scatter(whole[:, 0], whole[:, 1], c=_WHOLE, marker="*", s=260, edgecolors="black", linewidths=0.8, zorder=5)
     for text in side.texts:
         _draw_text(axes, text, [next(placed) for _ in range(4)])
@@ -197,7 +196,7 @@ def _draw_text(axes: Axes, text: TextPoints, placed: list[NDArray[np.float64]]) 
 
 def _colour_bar(figure: Figure, scale: ColourScale, colour_map: str) -> None:
     axes = figure.add_axes((0.935, 0.25, 0.014, 0.63))
-    bar = figure.colorbar(ScalarMappable(Normalize(scale.low, scale.high), colour_map), cax=axes)
+    bar = figure.colorbar(ScalarMappable(norm_of(scale), colour_map), cax=axes)
     bar.outline.set_visible(False)
     axes.tick_params(colors=INK, labelsize=9)
     axes.set_ylabel("fused map at the patch", color=INK, fontsize=9)

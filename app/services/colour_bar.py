@@ -11,12 +11,12 @@ from typing import Final
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import FuncNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, MaxNLocator
 from numpy.typing import NDArray
 
-from app.services.colours import ColourScale
+from app.services.colours import ColourScale, log_odds
 
 INK: Final = "#7d8794"  # readable on the light and on the dark page
 _DPI: Final = 100
@@ -37,8 +37,10 @@ def colour_bar(colour_map: str, scale: ColourScale, threshold: float | None, hei
     figure = Figure(figsize=(0.96, height_px / _DPI), dpi=_DPI)
     margin = 12 / height_px
     axis = figure.add_axes((0.1, margin, 0.2, 1.0 - 2 * margin))
-    few = MaxNLocator(4)  # every number on the bar costs drawing time, at each new scale
-    bar = figure.colorbar(ScalarMappable(Normalize(scale.low, scale.high), colour_map), cax=axis, ticks=few)
+    bar = figure.colorbar(ScalarMappable(norm_of(scale), colour_map), cax=axis, ticks=_few_ticks(scale))
+    if scale.in_odds:
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2g}"))
+        axis.yaxis.set_minor_locator(FixedLocator([]))
     bar.outline.set_visible(False)
     axis.tick_params(colors=INK, labelsize=9)
     if threshold is not None and scale.low < threshold < scale.high:
@@ -47,6 +49,20 @@ def colour_bar(colour_map: str, scale: ColourScale, threshold: float | None, hei
     pixels = _pixels(figure)
     pixels.flags.writeable = False
     return pixels
+
+
+def norm_of(scale: ColourScale) -> Normalize:
+    """Matplotlib's way from values to shares of a scale."""
+    if not scale.in_odds:
+        return Normalize(scale.low, scale.high)
+    return FuncNorm((log_odds, lambda odds: 1.0 / (1.0 + np.exp(-np.asarray(odds)))), scale.low, scale.high)
+
+
+def _few_ticks(scale: ColourScale) -> Locator:
+    """Every number on the bar costs drawing time, at each new scale."""
+    if not scale.in_odds:
+        return MaxNLocator(4)
+    return FixedLocator([scale.value_at(share) for share in (0.0, 0.25, 0.5, 0.75)])
 
 
 def beside(picture: NDArray[np.uint8], rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:

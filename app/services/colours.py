@@ -5,7 +5,7 @@ One scale per model and choice of layers, never per picture: a clean picture mus
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
@@ -31,6 +31,7 @@ COLOUR_MAPS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 DEFAULT_COLOUR_MAP: Final = "inferno"
+_LEAST_PROBABILITY: Final = 1e-6  # log-odds end here; float32 cannot tell 1 from much nearer to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,37 @@ class ColourScale:
 
     low: float
     high: float
+    in_odds: bool = False  # equal steps of colour are equal steps of log-odds: 0.1 % and 1 % of probability differ
 
     def share(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Where values lie on the scale: 0 = low end or below, 1 = high end or above; same shape."""
-        scaled = (values - np.float32(self.low)) * np.float32(1.0 / (self.high - self.low))
+        low, high = self.low, self.high
+        if self.in_odds:
+            values, low, high = log_odds(values), float(log_odds(low)), float(log_odds(high))
+        scaled = (values - np.float32(low)) * np.float32(1.0 / (high - low))
         return np.clip(scaled, 0.0, 1.0, out=scaled)
+
+    def share_of(self, value: float) -> float:
+        """`share` of one value."""
+        return float(self.share(np.array([value], dtype=np.float32))[0])
+
+    def value_at(self, share: float) -> float:
+        """The value at a share of the scale."""
+        if not self.in_odds:
+            return self.low + share * (self.high - self.low)
+        low, high = float(log_odds(self.low)), float(log_odds(self.high))
+        return _probability(low + share * (high - low))
+
+
+def log_odds(probability: NDArray[np.float32] | float) -> NDArray[np.float32]:
+    """log(p / (1 - p)) of probabilities, kept away from 0 and 1."""
+    kept = np.clip(np.asarray(probability, dtype=np.float32), _LEAST_PROBABILITY, 1.0 - _LEAST_PROBABILITY)
+    odds: NDArray[np.float32] = np.log(kept / (np.float32(1.0) - kept))
+    return odds
+
+
+def _probability(odds: float) -> float:
+    return float(1.0 / (1.0 + np.exp(-odds)))
 
 
 def fused_scale(inspection: Inspection) -> ColourScale:
@@ -51,7 +78,7 @@ def fused_scale(inspection: Inspection) -> ColourScale:
     thresholds = inspection.thresholds
     if thresholds is None:
         return uncalibrated_scale(get_preset(inspection.preset).reading, len(inspection.layers))
-    return around(thresholds.normal_level, thresholds.pixel)
+    return around(thresholds.normal_level, thresholds.pixel, in_odds=_in_odds(inspection))
 
 
 def score_scale(inspection: Inspection) -> ColourScale:
@@ -59,7 +86,12 @@ def score_scale(inspection: Inspection) -> ColourScale:
     thresholds = inspection.thresholds
     if thresholds is None or thresholds.normal_score is None:
         return fused_scale(inspection)
-    return around(thresholds.normal_score, thresholds.anomalous)
+    return around(thresholds.normal_score, thresholds.anomalous, in_odds=_in_odds(inspection))
+
+
+def _in_odds(inspection: Inspection) -> bool:
+    """Whether the result is in probabilities; with references it is in units of their own."""
+    return inspection.references is None and get_preset(inspection.preset).reading.gives_probabilities
 
 
 def uncalibrated_scale(reading: Reading, layer_count: int) -> ColourScale:
@@ -67,10 +99,29 @@ def uncalibrated_scale(reading: Reading, layer_count: int) -> ColourScale:
     return ColourScale(0.0, float(layer_count if reading.joining == "sum" else 1))
 
 
-def around(normal_level: float, anomalous: float) -> ColourScale:
-    """A scale that starts at the normal level and has the threshold in its middle."""
+def around(normal_level: float, anomalous: float, *, in_odds: bool = False) -> ColourScale:
+    """A scale that starts at the normal level and has the threshold in its middle.
+
+    Args:
+        normal_level: of normal pixels.
+        anomalous: the threshold.
+        in_odds: both are probabilities, and the middle is that of their log-odds.
+    """
+    if in_odds:
+        low, middle = float(log_odds(normal_level)), float(log_odds(anomalous))
+        return ColourScale(_probability(low), _probability(low + 2.0 * max(middle - low, 1e-3)), in_odds=True)
     half = max(anomalous - normal_level, 1e-6)
     return ColourScale(normal_level, normal_level + 2.0 * half)
+
+
+def common_scale(scales: Iterable[ColourScale]) -> ColourScale:
+    """One scale that is wide enough for all; in log-odds only where each is."""
+    listed = list(scales)
+    return ColourScale(
+        min(scale.low for scale in listed),
+        max(scale.high for scale in listed),
+        in_odds=all(scale.in_odds for scale in listed),
+    )
 
 
 @lru_cache(maxsize=len(COLOUR_MAPS))

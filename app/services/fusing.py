@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from app.services.colours import ColourScale, around, uncalibrated_scale
+from app.services.colours import ColourScale, around, common_scale, uncalibrated_scale
 from app.services.inspection import FloatMaps
 from app.services.scores import top_fraction_mean
 from models.config import InspectionConfig
@@ -188,8 +188,10 @@ def layer_scale(model: LoadedModel) -> ColourScale:
     preset = model.preset
     settings = InspectionConfig(top_k=preset.top_k, blur_sigma=preset.blur_sigma)
     singles = [calibrated(model, (layer,), settings) for layer in model.layers]
-    scales = [around(single.normal_level, single.pixel) for single in singles if single is not None]
-    return ColourScale(min(scale.low for scale in scales), max(scale.high for scale in scales))
+    in_odds = preset.reading.gives_probabilities
+    return common_scale(
+        around(single.normal_level, single.pixel, in_odds=in_odds) for single in singles if single is not None
+    )
 
 
 def as_tensor(branch_maps: FloatMaps) -> Tensor:

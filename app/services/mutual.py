@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from app.services.colours import ColourScale, around
+from app.services.colours import around, common_scale
 from app.services.concluding import Cost, conclude
 from app.services.fusing import MapReader, reader_of
 from app.services.inspection import Inspection
@@ -192,7 +192,7 @@ class BatchScale:
         self.units, suspicious = units(reader.chosen)
         self.thresholds = Thresholds(self.units.of(suspicious), 1.0, 0.0, ANOMALOUS_QUANTILE)
         scales = [around(single.normal, single.threshold) for single, _ in map(units, ((n,) for n in reader.available))]
-        self.of_layers = ColourScale(min(scale.low for scale in scales), max(scale.high for scale in scales))
+        self.of_layers = common_scale(scales)
 
 
 def robust_limits(scores: Sequence[float]) -> tuple[float, float]:

@@ -7,7 +7,7 @@ calibration and never by a picture: a clean picture looks clean.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from app.services.colour_bar import colour_bar
-from app.services.colours import DEFAULT_COLOUR_MAP, ColourScale, around, colourise, uncalibrated_scale
+from app.services.colours import DEFAULT_COLOUR_MAP, ColourScale, around, colourise, common_scale, uncalibrated_scale
 from app.services.fusing import calibrated
 from app.services.inspection import FloatMaps
 from app.services.reports import EvaluationRequest, chosen_layers, resized
@@ -123,12 +123,6 @@ def draw_sheet(pictures: Sequence[SeenPicture], rows: Sequence[ModelRow]) -> NDA
     return np.asarray(sheet)
 
 
-def common_scale(scales: Iterable[ColourScale]) -> ColourScale:
-    """One scale that is wide enough for all."""
-    listed = list(scales)
-    return ColourScale(min(scale.low for scale in listed), max(scale.high for scale in listed))
-
-
 def _own_scale(model: SheetModel, request: EvaluationRequest) -> ColourScale:
     loaded = model.load()
     return _scale(loaded, chosen_layers(request.settings, loaded.layers, model.preset), request)
@@ -138,7 +132,8 @@ def _scale(model: LoadedModel, layers: tuple[int, ...], request: EvaluationReque
     thresholds = calibrated(model, layers, request.settings)
     if thresholds is None:
         return uncalibrated_scale(model.preset.reading, len(layers))
-    return around(thresholds.normal_level, thresholds.pixel)
+    in_odds = model.preset.reading.gives_probabilities
+    return around(thresholds.normal_level, thresholds.pixel, in_odds=in_odds)
 
 
 def _other_row(other: SheetModel, drawn: Sequence[SeenPicture], request: EvaluationRequest) -> ModelRow:

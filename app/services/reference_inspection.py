@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from app.services.colours import ColourScale, around
+from app.services.colours import ColourScale, around, common_scale
 from app.services.fusing import MapReader, as_tensor, thresholds_of
 from app.services.inspection import FloatMaps, ReferenceSources
 from app.services.reference_fusing import (
@@ -213,7 +213,7 @@ def _layer_scale(references: References, reader: MapReader) -> ColourScale:
     for layer in reader.available:
         single = references.scale.thresholds((layer,), top_k=reader.top_k, blur_sigma=reader.blur_sigma)
         scales.append(around(single.normal_level, single.anomalous))
-    return ColourScale(min(scale.low for scale in scales), max(scale.high for scale in scales))
+    return common_scale(scales)
 
 
 def _what(references: References, zero_shot: ZeroShot | None, weight: float) -> str:

@@ -22,7 +22,7 @@ TABLE_HEADERS = ["No.", "Area (px)", "Area (%)", "Peak (map)", "Box (px)"]
 
 def digits_of(scale: ColourScale) -> int:
     """How many decimals numbers of a scale are shown with; those of probabilities may differ in the third one only."""
-    width = scale.high - scale.low
+    width = 2.0 * (scale.value_at(0.5) - scale.low)
     return next((digits for digits in (2, 3, 4) if width >= 50 * 10**-digits), 5)
 
 
@@ -49,7 +49,7 @@ def verdict_value(inspection: Inspection) -> dict[str, Any]:
     digits = digits_of(scale)
 
     def at(value: float) -> float:
-        return round(100.0 * min(1.0, max(0.0, (value - scale.low) / (scale.high - scale.low))), 1)
+        return round(100.0 * scale.share_of(value), 1)
 
     threshold_at = 100.0 if inspection.score_threshold is None else at(inspection.score_threshold)
     thresholds = inspection.thresholds

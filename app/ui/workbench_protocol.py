@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.services.annotating import AnomalyMaps, OpenedImage, source_text
-from app.services.colours import DEFAULT_COLOUR_MAP, colour_table
+from app.services.colours import DEFAULT_COLOUR_MAP, ColourScale, colour_table
 from app.store.masks import pack
 from app.store.records import Mask, QueueItem, QueuePage, Revision, Saved
 
@@ -60,7 +60,7 @@ def opened_reply(opened: OpenedImage, url: str) -> Json:
         "proposal_problem": opened.proposal_problem,
         "map": None if maps is None else _map_json(maps),
         "layers": [] if maps is None else _layers_json(maps),
-        "layer_scale": None if maps is None else {"low": maps.layer_scale.low, "high": maps.layer_scale.high},
+        "layer_scale": None if maps is None else _scale_json(maps.layer_scale),
         "classes": list(opened.defect_classes),
         "palette": base64.b64encode(colour_table(DEFAULT_COLOUR_MAP).tobytes()).decode(),
     }
@@ -145,7 +145,11 @@ def _proposal_json(opened: OpenedImage) -> Json | None:
 
 
 def _map_json(maps: AnomalyMaps) -> Json:
-    return {**_floats_json(maps.fused), "low": maps.scale.low, "high": maps.scale.high}
+    return {**_floats_json(maps.fused), **_scale_json(maps.scale)}
+
+
+def _scale_json(scale: ColourScale) -> Json:
+    return {"low": scale.low, "high": scale.high, "odds": scale.in_odds}
 
 
 def _layers_json(maps: AnomalyMaps) -> list[Json]:

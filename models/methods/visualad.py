@@ -40,6 +40,15 @@ class VisualADConfig:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class VisualADFeatures:
+    """What the backbone leaves of B pictures, behind the final LayerNorm; SCA and SAF need nothing else."""
+
+    patch_tokens: dict[int, Tensor]  # layer -> (B, N, d)
+    tokens: Tensor  # (2, B, d), anomalous and normal, behind the last block
+    grid_hw: tuple[int, int]  # (gh, gw)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class VisualADOutput:
     """One forward pass."""
 
@@ -123,12 +132,22 @@ class VisualAD(nn.Module):
         Returns:
             VisualADOutput.
         """
-        features = self.backbone(images, self.layers, self._tokens_in())
-        tokens = self.head.final_norm(features.extra_tokens).transpose(0, 1)
+        return self.from_features(self.features(images))
+
+    def features(self, images: Tensor) -> VisualADFeatures:
+        """Run the backbone with the two tokens in front; images as in `forward`."""
+        seen = self.backbone(images, self.layers, self._tokens_in())
+        return VisualADFeatures(
+            patch_tokens={layer: self.head.final_norm(seen.patch_tokens[layer]) for layer in self.layers},
+            tokens=self.head.final_norm(seen.extra_tokens).transpose(0, 1),
+            grid_hw=seen.grid_hw,
+        )
+
+    def from_features(self, features: VisualADFeatures) -> VisualADOutput:
+        """Compare patches with tokens where the backbone has run already."""
         maps = []
         for layer in self.layers:
-            patches = self.head.final_norm(features.patch_tokens[layer])
-            layer_map, refined = self.head.layer_map(layer, patches, tokens)
+            layer_map, refined = self.head.layer_map(layer, features.patch_tokens[layer], features.tokens)
             maps.append(layer_map.unflatten(1, features.grid_hw))
         return VisualADOutput(torch.stack(maps, dim=1), refined[0], refined[1])
 

@@ -29,13 +29,13 @@ def daclip_losses(output: DAClipOutput, masks: Tensor) -> dict[str, Tensor]:
     targets = masks.to(at_least_float32(output.static_logits).dtype)
     labels = targets.flatten(1).any(dim=1).long()
     losses = {"global": F.cross_entropy(at_least_float32(output.global_logits), labels)}
-    losses["focal"], losses["dice"] = _map_losses(output.static_logits, targets)
+    losses["focal"], losses["dice"] = map_losses(output.static_logits, targets)
     if output.refined_logits is not None:
-        losses["refined_focal"], losses["refined_dice"] = _map_losses(output.refined_logits, targets)
+        losses["refined_focal"], losses["refined_dice"] = map_losses(output.refined_logits, targets)
     return losses
 
 
-def _map_losses(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+def map_losses(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Focal and Dice of (B, L, gh, gw, 2) logits against (B, H, W)."""
     anomalous = _upsampled_logits(logits, (targets.shape[1], targets.shape[2]))
     layers = logits.shape[1]

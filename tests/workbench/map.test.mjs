@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { colourise, compare, upsample, wandSpans } from '../../app/ui/workbench/map.js';
+import { colourise, compare, logOdds, upsample, wandSpans } from '../../app/ui/workbench/map.js';
 import { drawn, filled, flooded, grid, randomNumbers } from './grids.mjs';
 
 test('doubling a map puts a quarter and three quarters between its values', () => {
@@ -67,7 +67,7 @@ test('the wand takes what is joined and high enough above the low end', () => {
     1, 4, 1, 9,
     1, 1, 6, 1,
   );
-  const wand = (fraction) => drawn(filled(wandSpans(map, 4, 3, 0, 0, 1, fraction), 4, 3), 4);
+  const wand = (fraction) => drawn(filled(wandSpans(map, 4, 3, 0, 0, { low: 1 }, fraction), 4, 3), 4);
 
   assert.deepEqual(wand(0.5), ['##..', '....', '....']); // from 1 + 0.5 * 8 = 5 on
   assert.deepEqual(wand(0.375), ['##..', '.#.#', '..#.']); // from 4 on, joined over corners
@@ -84,7 +84,7 @@ test('the wand always takes the pixel it points at', () => {
     const [low, fraction] = [random(), random()];
     const value = map[y * w + x];
     const threshold = low + fraction * (value - low);
-    const joined = filled(wandSpans(map, w, h, x, y, low, fraction), w, h);
+    const joined = filled(wandSpans(map, w, h, x, y, { low }, fraction), w, h);
     assert.equal(joined[y * w + x], 1);
     if (threshold > value) continue; // pointing below the low end takes what is as high
     const expected = flooded(Uint8Array.from(map, (v) => Number(v >= threshold)), w, h, x, y, { diagonal: true });
@@ -94,7 +94,7 @@ test('the wand always takes the pixel it points at', () => {
 
 test('the wand outside the picture takes nothing', () => {
   for (const [x, y] of [[-1, 0], [2, 0], [0, -1], [0, 1]]) {
-    assert.deepEqual(wandSpans(Float32Array.of(1, 1), 2, 1, x, y, 0, 0.5), []);
+    assert.deepEqual(wandSpans(Float32Array.of(1, 1), 2, 1, x, y, { low: 0 }, 0.5), []);
   }
 });
 
@@ -128,4 +128,20 @@ test('a scale without extent shows its two ends', () => {
   const rgba = colourise(Float32Array.of(0, 1, 2), 1, 1, palette, 1);
 
   assert.deepEqual([rgba[0], rgba[8]], [0, 7]);
+});
+
+test('the wand counts heights of probabilities in log-odds', () => {
+  // Halfway in log-odds from 0.1 (-2.197) to 0.9 (2.197) lies 0.5; halfway in probability lies 0.5 too, so take a third:
+  // -2.197 + 4.394 / 3 = -0.732, a probability of 0.3247, where a linear third would be 0.3667.
+  const map = Float32Array.of(0.9, 0.35, 0.32);
+  const found = wandSpans(map, 3, 1, 0, 0, { low: 0.1, odds: true }, 1 / 3);
+  assert.deepEqual(found, [{ y: 0, x0: 0, x1: 2 }]);
+  assert.deepEqual(wandSpans(map, 3, 1, 0, 0, { low: 0.1 }, 1 / 3), [{ y: 0, x0: 0, x1: 1 }]);
+});
+
+test('log-odds are those of the probability and stay finite', () => {
+  assert.equal(logOdds(0.5), 0);
+  assert.ok(Math.abs(logOdds(0.75) - Math.log(3)) < 1e-12);
+  assert.ok(Math.abs(logOdds(0) - Math.log(1e-6 / (1 - 1e-6))) < 1e-9);
+  assert.ok(Number.isFinite(logOdds(1)));
 });

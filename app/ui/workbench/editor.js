@@ -59,7 +59,7 @@ export class Editor extends EventTarget {
    * Show an image and its mask.  A later load or unload wins over one that still waits for its picture.
    *
    * @param {object} content - key, width, height, imageUrl or imageBitmap, cells (0/1), proposal (0/1 or null), map (a
-   *   value per pixel or null), scale {low, high}, threshold, layers [{layer, h, w, map}], layerScale, palette, classes
+   *   value per pixel or null), scale {low, high, odds}, threshold, layers [{layer, h, w, map}], layerScale, palette, classes
    *   [{x, y, name}], knownClasses, draft (from `snapshotDraft`, or null).
    * @returns {Promise<boolean>} false when something else was loaded meanwhile.
    * @throws {Error} the picture cannot be shown.

@@ -71,18 +71,31 @@ function blendRows(upper, lower, rest, share, out, start) {
  * @param {number} h
  * @param {number} x
  * @param {number} y
- * @param {number} low the value of normal pixels.
- * @param {number} fraction in [0, 1]: 1 takes only what is as high, 0 everything above `low`.
+ * @param {{low: number, odds?: boolean}} scale its low end is the value of normal pixels; with odds heights are log-odds.
+ * @param {number} fraction in [0, 1]: 1 takes only what is as high, 0 everything above the low end.
  * @returns {Array<{y: number, x0: number, x1: number}>} spans with the point in them; none for a point outside.
  */
-export function wandSpans(map, w, h, x, y, low, fraction) {
+export function wandSpans(map, w, h, x, y, { low, odds = false }, fraction) {
   if (x < 0 || y < 0 || x >= w || y >= h) return [];
   const value = map[y * w + x];
-  const threshold = Math.min(value, low + fraction * (value - low)); // rounding must not lose the point itself
+  const wanted = odds
+    ? probability(logOdds(low) + fraction * (logOdds(value) - logOdds(low)))
+    : low + fraction * (value - low);
+  const threshold = Math.min(value, wanted); // rounding must not lose the point itself
   const like = new Uint8Array(w * h);
   for (let i = 0; i < like.length; i++) like[i] = map[i] >= threshold ? 1 : 0;
   const region = regionAt(like, w, h, x, y);
   return region ? region.spans : [];
+}
+
+/** log(p / (1 - p)) of a probability, kept away from 0 and 1 as the server does it. */
+export function logOdds(p) {
+  const kept = Math.min(1 - 1e-6, Math.max(1e-6, p));
+  return Math.log(kept / (1 - kept));
+}
+
+function probability(odds) {
+  return 1 / (1 + Math.exp(-odds));
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Anomaly maps as pictures on one fixed scale, made when they are first looked at. */
 
-import { colourise, upsample } from './map.js';
+import { colourise, logOdds, upsample } from './map.js';
 
 const MOST_PIXELS = 4e6; // a picture of a smooth map needs no more, and the browser stretches it
 
@@ -27,10 +27,13 @@ export class MapPictures {
     const known = this.made.get(which);
     if (known) return known;
     const { values, columns, rows } = which === 'fused' ? this.#fused() : this.#layer(this.layers[which - 1]);
-    const { low, high } = this.bounds(which);
+    const { low, high, odds } = this.bounds(which);
+    const colours = odds
+      ? colourise(values.map(logOdds), logOdds(low), logOdds(high), this.palette, 1)
+      : colourise(values, low, high, this.palette, 1);
     const canvas = document.createElement('canvas');
     Object.assign(canvas, { width: columns, height: rows });
-    canvas.getContext('2d').putImageData(new ImageData(colourise(values, low, high, this.palette, 1), columns), 0, 0);
+    canvas.getContext('2d').putImageData(new ImageData(colours, columns), 0, 0);
     this.made.set(which, canvas);
     return canvas;
   }

@@ -31,7 +31,7 @@ export async function decoded(answer) {
     cells,
     proposal: proposed ?? null,
     map: full ?? null,
-    scale: map ? { low: map.low, high: map.high } : null,
+    scale: map ? { low: map.low, high: map.high, odds: map.odds } : null,
     threshold: proposal?.threshold ?? null,
     layers,
     layerScale: answer.layer_scale ?? null,

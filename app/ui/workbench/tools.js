@@ -3,7 +3,7 @@
  *
  * @typedef {{x: number, y: number, window: [number, number], time: number, shift: boolean, subtract: boolean}} Point
  * @typedef {{annotation: import('./annotation.js').Annotation, stage: import('./stage.js').Stage,
- *   settings: {size: number, fraction: number, polygon: 'add' | 'subtract'}, scale: {low: number, high: number} | null,
+ *   settings: {size: number, fraction: number, polygon: 'add' | 'subtract'}, scale: {low: number, high: number, odds?: boolean} | null,
  *   say: (text: string) => void}} Bench what tools work on.
  */
 
@@ -155,7 +155,7 @@ export class Wand {
   #take() {
     const { annotation, settings, scale } = this.bench;
     const { width, height, map } = annotation;
-    const spans = wandSpans(map, width, height, this.seed.x, this.seed.y, scale.low, settings.fraction);
+    const spans = wandSpans(map, width, height, this.seed.x, this.seed.y, scale, settings.fraction);
     annotation.open.slider = 'wand';
     annotation.paint(spans, this.seed.value);
     annotation.end();

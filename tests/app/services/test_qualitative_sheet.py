@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.cli import main
-from app.services.colours import DEFAULT_COLOUR_MAP, ColourScale, colour_table
-from app.services.qualitative_sheet import CAPTION_PX, GAP_PX, LEFT_PX, TOP_PX, ModelRow, common_scale, draw_sheet
+from app.services.colours import DEFAULT_COLOUR_MAP, ColourScale, colour_table, common_scale
+from app.services.qualitative_sheet import CAPTION_PX, GAP_PX, LEFT_PX, TOP_PX, ModelRow, draw_sheet
 from app.services.reports import Engine
 from app.services.sheet_choice import PANEL_PX, SheetChoice
 from models.calibration import Thresholds

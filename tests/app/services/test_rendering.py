@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.services.colours import COLOUR_MAPS, ColourScale, around, colour_table, colourise, fused_scale
+from app.services.colour_bar import norm_of
+from app.services.colours import COLOUR_MAPS, ColourScale, around, colour_table, colourise, common_scale, fused_scale
 from app.services.inspection import Inspection
 from app.services.layer_sheet import layer_sheet
 from app.services.rendering import Look, fit, map_image, overlay_image, shrink
@@ -104,3 +105,26 @@ def test_a_model_without_calibration_is_drawn_on_a_stated_scale_too() -> None:
 )
 def test_previews_are_neither_tiny_nor_huge(size_hw: tuple[int, int], expected_hw: tuple[int, int]) -> None:
     assert fit(np.zeros((*size_hw, 3), dtype=np.uint8), 800, 1200).shape[:2] == expected_hw
+
+
+def test_a_scale_of_probabilities_goes_by_log_odds() -> None:
+    scale = around(0.1, 0.5, in_odds=True)
+    # Log-odds of 0.1 are -2.197, of 0.5 they are 0, so the high end is at 2.197, which is 0.9; 0.25 has -1.0986, half
+    # of -2.197, so it lies a quarter up the scale.
+    assert scale.low == pytest.approx(0.1)
+    assert scale.high == pytest.approx(0.9)
+    shares = scale.share(np.array([0.0, 0.1, 0.25, 0.5, 0.9, 1.0], dtype=np.float32))
+    assert shares.tolist() == pytest.approx([0.0, 0.0, 0.25, 0.5, 1.0, 1.0], abs=1e-5)
+    assert scale.value_at(0.25) == pytest.approx(0.25, abs=1e-6)
+    assert scale.share_of(0.5) == pytest.approx(0.5)
+
+
+def test_a_common_scale_goes_by_log_odds_only_where_all_do() -> None:
+    linear, odds = ColourScale(0.2, 1.0), ColourScale(0.1, 0.9, in_odds=True)
+    assert common_scale([odds, ColourScale(0.05, 0.5, in_odds=True)]) == ColourScale(0.05, 0.9, in_odds=True)
+    assert common_scale([linear, odds]) == ColourScale(0.1, 1.0)
+
+
+def test_the_bar_of_probabilities_has_its_threshold_in_the_middle() -> None:
+    norm = norm_of(around(0.1, 0.5, in_odds=True))
+    assert np.asarray(norm([0.1, 0.25, 0.5, 0.9])).tolist() == pytest.approx([0.0, 0.25, 0.5, 1.0], abs=1e-5)

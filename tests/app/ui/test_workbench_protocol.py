@@ -148,7 +148,7 @@ def test_maps_go_out_as_little_endian_floats_row_by_row() -> None:
     maps = AnomalyMaps(fused, ColourScale(0.25, 3.0), (6, 9), np.stack([fused, fused + 1]), ColourScale(0.0, 1.0))
     sent = _map_json(maps)
     assert base64.b64decode(sent["data"]).hex() == "0000003f0000803f00000040000080c0"
-    assert (sent["h"], sent["w"], sent["low"], sent["high"]) == (2, 2, 0.25, 3.0)
+    assert (sent["h"], sent["w"], sent["low"], sent["high"], sent["odds"]) == (2, 2, 0.25, 3.0, False)
     assert [layer["layer"] for layer in _layers_json(maps)] == [6, 9]
 
 
