@@ -1,4 +1,4 @@
-"""`python -m app workspace`: check and mend a workspace, list its pictures, show the history of one."""
+"""`python -m app workspace`: check and mend a workspace, list its pictures, show a history, say what to label next."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from app.commands import workspace_next
 from app.commands.options import not_negative
 from app.commands.workspace_options import add_workspace_options, open_workspace
 from models.errors import DataError
@@ -22,7 +23,7 @@ _MOMENT: Final = "%Y-%m-%d %H:%M:%S"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare `check [--repair]`, `list` and `history PICTURE`."""
+    """Declare `check [--repair]`, `list`, `history PICTURE` and `next [--look PRESET]`."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     check = actions.add_parser("check", help="look for files without a row, rows without a file, and damage")
     check.add_argument("--repair", action="store_true", help="move files that nothing needs into lost+found")
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing = actions.add_parser("list", help="show every picture, its state and its newest revision")
     history = actions.add_parser("history", help="show the revisions of one picture, newest first")
     history.add_argument("picture", metavar="DIGEST|NAME", help=f"{_SHORTEST_DIGEST} digits of a digest do")
+    workspace_next.add_arguments(actions.add_parser("next", help="show which pictures are best labelled next, and why"))
     for action in (check, listing, history):
         add_workspace_options(action)
 
@@ -48,12 +50,15 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         StoreError: there is no workspace, or it cannot be read.
         DataError: there is no such picture, or the name fits several.
+        WeightsError: `next --look` finds no weights.
     """
     with open_workspace(args, create=False) as workspace:
         if args.action == "check":
             return _check(workspace, args.min_age, mend=args.repair)
         if args.action == "list":
             return _list(workspace)
+        if args.action == "next":
+            return workspace_next.run(args, workspace)
         return _history(workspace, args.picture)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from app.store import queries
 from app.store.errors import StoreError
 from app.store.records import Revision, Saved, State, StoredImage
 from app.store.rows import image_row, revision_of
-from app.store.schema import DEFECT_CLASSES, IMAGES, PROPOSALS, REVISIONS, STANDINGS, WORKSPACE
+from app.store.schema import BENEFITS, DEFECT_CLASSES, IMAGES, PROPOSALS, REVISIONS, STANDINGS, WORKSPACE
 
 
 def add_image(connection: Connection, image: StoredImage) -> None:
@@ -69,6 +69,7 @@ def add_revision(connection: Connection, image_digest: str, values: Mapping[str,
         "state": _state(connection, standing, added),
     }
     _change_standing(connection, image_id, changed)
+    connection.execute(delete(BENEFITS).where(BENEFITS.c.image_id == image_id))
     saved = _saved(connection, added, image_digest, repeated=False)
     _add_defect_classes(connection, {region.defect_class for region in saved.revision.regions} - {""})
     return saved

@@ -48,6 +48,11 @@ _FIRST_TABLES: Final = (
     "CREATE INDEX standings_by_version ON standings (version)",
     "CREATE TABLE defect_classes (name VARCHAR(100) {binary} PRIMARY KEY)",
 )
+_WHAT_TO_LABEL_NEXT: Final = (
+    """CREATE TABLE benefits (
+        image_id {integer} PRIMARY KEY REFERENCES images (id), place INTEGER NOT NULL, value {float} NOT NULL,
+        reason TEXT NOT NULL, uncertain {float}, disagreement {float}, novelty {float})""",
+)
 # Names sort by code point everywhere: SQLite does so by itself, PostgreSQL goes by the server's language.
 _WORDS: Final = {
     "sqlite": {"key": "INTEGER PRIMARY KEY", "integer": "INTEGER", "float": "FLOAT", "binary": ""},
@@ -68,7 +73,10 @@ class Migration:
     statements: tuple[str, ...]
 
 
-MIGRATIONS: Final = (Migration("the first tables", _FIRST_TABLES),)
+MIGRATIONS: Final = (
+    Migration("the first tables", _FIRST_TABLES),
+    Migration("what to label next", _WHAT_TO_LABEL_NEXT),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Connection, func, literal, select
 
 from app.store import queries
 from app.store.records import SORTS, STATES, QueueItem, QueuePage, Sort, State
-from app.store.rows import image_of, proposal_of, revision_of
-from app.store.schema import IMAGES, PROPOSALS, REVISIONS, STANDINGS
+from app.store.rows import benefit_of, image_of, proposal_of, revision_of
+from app.store.schema import BENEFITS, IMAGES, PROPOSALS, REVISIONS, STANDINGS
 
 MAX_LIMIT: Final = 10_000
 # Images without a number come last, and equal ones in the order in which they were added.
@@ -19,6 +19,7 @@ _ORDERS: Final[dict[Sort, tuple[ColumnElement[Any], ...]]] = {
     "oldest": (STANDINGS.c.image_id,),
     "score": (STANDINGS.c.image_score.is_(None), STANDINGS.c.image_score.desc(), STANDINGS.c.image_id),
     "uncertainty": (STANDINGS.c.uncertainty.is_(None), STANDINGS.c.uncertainty, STANDINGS.c.image_id),
+    "benefit": (BENEFITS.c.place.is_(None), BENEFITS.c.place, STANDINGS.c.image_id),
     "name": (IMAGES.c.name, IMAGES.c.digest),
 }
 # A mask can fall into 100,000 specks, which nobody looks at in a queue.
@@ -45,6 +46,8 @@ def page(connection: Connection, states: Collection[State], sort: Sort, offset: 
     query = select(STANDINGS.c.image_id).order_by(*_ORDERS[sort]).offset(offset).limit(limit)
     if sort == "name":
         query = query.join(IMAGES, IMAGES.c.id == STANDINGS.c.image_id)
+    if sort == "benefit":
+        query = query.outerjoin(BENEFITS, BENEFITS.c.image_id == STANDINGS.c.image_id)
     if states:
         query = query.where(STANDINGS.c.state.in_(list(states)))
     image_ids = list(connection.execute(query).scalars())
@@ -68,10 +71,13 @@ def items(connection: Connection, image_ids: list[int]) -> tuple[QueueItem, ...]
     proposed = [row["proposal_id"] for row in rows.values() if row["proposal_id"] is not None]
     revisions = connection.execute(select(*_REVISION_COLUMNS).where(REVISIONS.c.id.in_(live))).mappings()
     proposals = connection.execute(select(PROPOSALS).where(PROPOSALS.c.id.in_(proposed))).mappings()
+    ranked = connection.execute(select(BENEFITS).where(BENEFITS.c.image_id.in_(image_ids))).mappings()
+    benefits = {row["image_id"]: benefit_of(row) for row in ranked}
     newest = {row["image_id"]: revision_of(row, rows[row["image_id"]]["digest"]) for row in revisions}
     latest = {row["image_id"]: proposal_of(row, rows[row["image_id"]]["digest"]) for row in proposals}
     return tuple(
-        QueueItem(image_of(rows[key]), rows[key]["state"], newest.get(key), latest.get(key)) for key in image_ids
+        QueueItem(image_of(rows[key]), rows[key]["state"], newest.get(key), latest.get(key), benefits.get(key))
+        for key in image_ids
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Mask = NDArray[np.bool_]  # (H, W), True where something is odd
 Label = Literal["normal", "anomalous", "unsure"]
 State = Literal["new", "proposed", "corrected", "confirmed", "unsure"]
-Sort = Literal["newest", "oldest", "score", "uncertainty", "name"]
+Sort = Literal["newest", "oldest", "score", "uncertainty", "benefit", "name"]
 RevisionKind = Literal["save", "delete"]
 LABELS: Final[tuple[Label, ...]] = get_args(Label)
 STATES: Final[tuple[State, ...]] = get_args(State)
@@ -145,6 +145,17 @@ class Proposal:
     proposed_at: datetime  # UTC
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Benefit:
+    """What labelling an image is expected to bring; the parts are in [0, 1], None where nothing is known of one."""
+
+    value: float  # of all parts together, in [0, 1]
+    reason: str  # a few words for people
+    uncertain: float | None = None  # 1 = its score is the threshold
+    disagreement: float | None = None  # 1 = layers or methods contradict each other
+    novelty: float | None = None  # 1 = it looks like nothing that is labelled
+
+
 @dataclass(frozen=True, slots=True)
 class QueueItem:
     """An image and how far it is."""
@@ -153,6 +164,7 @@ class QueueItem:
     state: State
     newest: Revision | None  # the live one, without its regions
     proposal: Proposal | None  # the newest one
+    benefit: Benefit | None = None  # None: never ranked, or annotated since
 
 
 @dataclass(frozen=True, slots=True)

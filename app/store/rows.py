@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from app.store.records import NewProposal, NewRevision, Proposal, Region, Revision, Source, StoredImage
+from app.store.records import Benefit, NewProposal, NewRevision, Proposal, Region, Revision, Source, StoredImage
 
 
 def time_text(moment: datetime) -> str:
@@ -130,6 +130,28 @@ def revision_row(new: NewRevision, area_px: int, regions: Iterable[Region], save
         "note": stored_text(new.note),
         "based_on": new.based_on,
         "save_id": stored_text(new.save_id) or None,
+    }
+
+
+def benefit_of(row: RowMapping) -> Benefit:
+    """A row of `benefits`."""
+    return Benefit(
+        value=row["value"],
+        reason=row["reason"],
+        uncertain=row["uncertain"],
+        disagreement=row["disagreement"],
+        novelty=row["novelty"],
+    )
+
+
+def benefit_row(benefit: Benefit) -> dict[str, Any]:
+    """The values of a row of `benefits`, without its image and place."""
+    return {
+        "value": benefit.value,
+        "reason": stored_text(benefit.reason),
+        "uncertain": benefit.uncertain,
+        "disagreement": benefit.disagreement,
+        "novelty": benefit.novelty,
     }
 
 

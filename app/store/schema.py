@@ -99,6 +99,19 @@ STANDINGS: Final = Table(
     Index("standings_by_version", "version"),
 )
 
+# The order in which images are best labelled, worked out anew from time to time; an annotation takes its image out.
+BENEFITS: Final = Table(
+    "benefits",
+    METADATA,
+    Column("image_id", ForeignKey("images.id"), primary_key=True),
+    Column("place", Integer, nullable=False),  # 0 comes first
+    Column("value", Float, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("uncertain", Float),
+    Column("disagreement", Float),
+    Column("novelty", Float),
+)
+
 DEFECT_CLASSES: Final = Table(
     "defect_classes",
     METADATA,

@@ -121,7 +121,7 @@ class CorrectApi:
 
         Args:
             state: "new", "proposed", "corrected", "confirmed", "unsure", or "" for all.
-            sort: "newest", "oldest", "score", "uncertainty" or "name".
+            sort: "newest", "oldest", "score", "uncertainty", "benefit" (most to learn from first) or "name".
             offset: how many to leave out at the beginning.
             limit: how many to list, 200 at most.
 

@@ -94,6 +94,8 @@ def item_json(item: QueueItem) -> Json:
         "score": None if proposal is None else proposal.image_score,
         "threshold": None if proposal is None else proposal.threshold,
         "verdict": "" if proposal is None else proposal.verdict,
+        "benefit": None if item.benefit is None else item.benefit.value,
+        "why_next": "" if item.benefit is None else item.benefit.reason,
         "revision": 0 if newest is None else newest.number,
         "label": None if newest is None else newest.label,
         "author": "" if newest is None else newest.author,

@@ -55,6 +55,8 @@ class WorkbenchServer:
     def queue_page(self, request: object, account: str) -> Json:
         """{states, sort, offset, limit} -> {items, total, counts, version, workspace}."""
         asked = queue_request(request)
+        if asked.sort == "benefit" and asked.offset == 0:
+            self._annotator.next_to_label.refresh_if_stale()
         page = self._workspace.queue(states=asked.states, sort=asked.sort, offset=asked.offset, limit=asked.limit)
         return {**queue_reply(page), "workspace": self._workspace.identity}
 

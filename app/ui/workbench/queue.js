@@ -10,6 +10,7 @@ const SORTS = [
   ['oldest', 'Oldest first'],
   ['score', 'Highest score first'],
   ['uncertainty', 'Least certain first'],
+  ['benefit', 'Most to learn from first'],
   ['name', 'By name'],
 ];
 

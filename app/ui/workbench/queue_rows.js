@@ -129,7 +129,8 @@ export class QueueRows extends EventTarget {
   }
 
   #words(item, isDraft) {
-    const details = [item.revision ? titleOf(item.label ?? '') : '', item.author].filter(Boolean).join(' · ');
+    const saved = [item.revision ? titleOf(item.label ?? '') : '', item.author].filter(Boolean).join(' · ');
+    const details = saved || item.why_next || '';
     return h(
       'div',
       { class: 'words' },
@@ -141,7 +142,7 @@ export class QueueRows extends EventTarget {
         h('span', { class: 'score', title: 'image score' }, scoreText(item.score)),
         isDraft && h('span', { class: 'draft', title: 'Unsaved work of yours', 'aria-label': 'unsaved work' }),
       ),
-      h('div', { class: 'line details' }, details),
+      h('div', { class: 'line details', title: details }, details),
     );
   }
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine.reflection import Inspector
 
 from app.store import folder, migrations
-from app.store.database import Database, open_sqlite
+from app.store.database import Database, open_postgresql, open_sqlite
 from app.store.errors import StoreError
 from app.store.migrations import MIGRATIONS, Migration, migrate, read_state
 from app.store.schema import METADATA
@@ -42,7 +42,7 @@ def test_an_empty_database_gets_every_step_and_says_so(database: Database) -> No
 
     with database.reading() as connection:
         assert read_state(connection, database.place) == state
-    assert state.schema_version == len(MIGRATIONS) == 1
+    assert state.schema_version == len(MIGRATIONS) == 2
     assert len(state.identity) == 32
     assert tables(database) == set(METADATA.tables)
 
@@ -88,7 +88,7 @@ def test_an_older_database_gets_the_missing_steps_once_and_keeps_its_identity(da
         with database.writing() as connection:
             new = migrate(connection, database.place, (*MIGRATIONS, BIRDS))
 
-    assert (new.schema_version, new.identity) == (2, old.identity)
+    assert (new.schema_version, new.identity) == (3, old.identity)
     with database.reading() as connection:
         assert connection.execute(text("SELECT name FROM birds")).scalars().all() == ["tit"]
 
@@ -111,7 +111,7 @@ def test_a_newer_database_is_refused_and_not_touched(tmp_path: Path) -> None:
 
     with pytest.raises(
         StoreError,
-        match=r"written by a newer version of this program \(format 7, this one knows 1\); update the program",
+        match=r"written by a newer version of this program \(format 7, this one knows 2\); update the program",
     ):
         Workspace.open(tmp_path)
 
@@ -129,7 +129,7 @@ def test_an_older_workspace_is_brought_up_to_date_on_opening(tmp_path: Path, mon
         digest = add(workspace)
     monkeypatch.setattr(folder, "MIGRATIONS", (*MIGRATIONS, BIRDS))
     monkeypatch.setattr(migrations.migrate, "__defaults__", ((*MIGRATIONS, BIRDS),))
-    monkeypatch.setattr(migrations.refuse_newer, "__defaults__", (2,))
+    monkeypatch.setattr(migrations.refuse_newer, "__defaults__", (3,))
 
     with Workspace.open(tmp_path) as workspace:
         assert workspace.image(digest).digest == digest
@@ -159,3 +159,27 @@ def test_many_who_open_a_new_folder_at_once_get_one_workspace(tmp_path: Path) ->
 
     with Workspace.open(tmp_path / "work", create=False) as workspace:
         assert len(list(workspace.images())) == 8
+
+
+def test_a_workspace_of_the_first_format_opens_and_keeps_what_it_holds(
+    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(folder, "MIGRATIONS", MIGRATIONS[:1])
+        older.setattr(migrations.migrate, "__defaults__", (MIGRATIONS[:1],))
+        Workspace.open(tmp_path, database_url).close()
+    image = (
+        "INSERT INTO images VALUES (1, :digest, 'a.png', 4, 6, 9, '2026-01-01T00:00:00.000000+00:00', 'ann', '', '')"
+    )
+    standing = "INSERT INTO standings VALUES (1, 'new', 0, NULL, NULL, NULL, NULL, 1)"
+    old = open_sqlite(tmp_path / "oddity.db") if database_url is None else open_postgresql(database_url)
+    with old.writing() as connection:
+        connection.execute(text(image), {"digest": "a" * 64})
+        connection.execute(text(standing))
+    assert "benefits" not in tables(old)
+    old.close()
+
+    with Workspace.open(tmp_path, database_url) as workspace:
+        assert tables(workspace.database) == set(METADATA.tables)
+        assert [item.image.name for item in workspace.queue(sort="benefit").items] == ["a.png"]
+        assert workspace.item("a" * 64).benefit is None

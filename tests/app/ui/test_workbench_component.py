@@ -123,6 +123,19 @@ def test_the_queue_and_its_changes(call: Call, digest: str, annotator: Annotator
     assert quiet["changed"] == []
 
 
+def test_the_order_by_benefit_is_made_when_it_is_asked_for_and_says_why(
+    call: Call, digest: str, annotator: Annotator
+) -> None:
+    annotator.proposer.propose(digest, DEFAULT_PRESET)
+
+    by_name = call("queue_page", {"sort": "name"})["items"][0]
+    by_benefit = call("queue_page", {"sort": "benefit"})["items"][0]
+
+    assert (by_name["benefit"], by_name["why_next"]) == (None, "")
+    assert 0 < by_benefit["benefit"] < 1
+    assert by_benefit["why_next"] == "its score lies next to the threshold"
+
+
 def test_thumbnails_and_snapping_answer(call: Call, digest: str) -> None:
     shown = call("thumbnails", {"digests": [digest]})["thumbnails"][digest]
     mask = np.zeros((90, 120), dtype=np.bool_)

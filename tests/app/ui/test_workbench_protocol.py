@@ -126,7 +126,7 @@ def test_a_request_that_is_no_object_is_refused(request_sent: Any) -> None:
     [
         ({"states": ["deleted"]}, "states must be a list of new, proposed, corrected, confirmed, unsure"),
         ({"states": ["new"] * 6}, "states must be a list of at most 5"),
-        ({"sort": "name; drop table"}, "sort must be one of newest, oldest, score, uncertainty, name"),
+        ({"sort": "name; drop table"}, "sort must be one of newest, oldest, score, uncertainty, benefit, name"),
         ({"limit": 201}, "limit must be a whole number from 1 to 200, got 201"),
         ({"limit": 0}, "limit must be a whole number from 1 to 200"),
         ({"offset": -1}, "offset must be a whole number from 0"),
