@@ -61,6 +61,25 @@ def save_head(path: Path, tensors: Arrays, config: Mapping[str, Any]) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def read_description(path: Path) -> Mapping[str, Any]:
+    """The configuration in a head file; no tensor is read.
+
+    Raises:
+        WeightsError: there is no such file, or it is damaged or of another kind.
+    """
+    if not path.is_file():
+        raise WeightsError(f"There is no checkpoint at {path}; check the path.")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            info = (file.metadata() or {}).get(_CONFIG_KEY)
+        config = {} if info is None else json.loads(info)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{path} is damaged or no safetensors file; get or train the checkpoint again.") from error
+    if info is None or not isinstance(config, dict):
+        raise WeightsError(f"{path} is no checkpoint of this program (its description is missing); give another file.")
+    return config
+
+
 def read_head(path: Path) -> Head:
     """Read a head written by `save_head`.
 

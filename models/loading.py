@@ -18,17 +18,18 @@ from torch import Tensor
 
 from models.backbones import Backbone, build_backbone
 from models.calibration import Calibration
-from models.errors import WeightsError
+from models.errors import DataError, WeightsError
+from models.head_calibration import take_calibration
 from models.head_files import AUTHORS_SUFFIXES, Head, read_head
 from models.methods.base import AnomalyMethod, TextMethod
 from models.methods.prompts import PromptSet
 from models.methods.visualad import VisualAD, VisualADConfig
 from models.preprocessing import to_input
+from models.presets import NEEDS_REFERENCES
 from models.reading import PictureMaps
 from models.registry import BackboneSpec, Preset, default_layers, get_backbone_spec, get_preset
 from models.weights import Report, WeightsLocation, fetch_backbone, find_backbone, head_path
 
-CALIBRATION_KEY: Final = "calibration.normal_maps"
 _ONNX_START: Final = b"\x08"  # the tag of its first field, the version; a pickle begins with 0x80
 _UNREADABLE: Final = (
     *(RuntimeError, KeyError, ValueError, TypeError, AttributeError, OSError, EOFError),
@@ -141,9 +142,12 @@ def required_head_path(preset: Preset, where: WeightsLocation) -> Path:
 
     Raises:
         WeightsError: there is no such head at all.
+        DataError: there is none because the preset knows nothing but what references show it.
     """
     path = head_path(preset, where)
     if path is None:
+        if preset.needs_references:
+            raise DataError(NEEDS_REFERENCES.format(method=preset.method))
         raise WeightsError(f"{preset.title} cannot be used: {preset.note}")
     return path
 
@@ -191,17 +195,16 @@ def attach_head(backbone: Backbone, preset: Preset, head: Head, path: Path) -> t
     """
     check_head_is_of(preset, head, path)
     tensors = {name: torch.from_numpy(np.array(array)).float() for name, array in head.tensors.items()}
-    normal_maps = tensors.pop(CALIBRATION_KEY, None)
     if head.config.get("final_norm") == "pretrained":
         tensors |= {f"final_norm.{name}": value for name, value in backbone.final_norm.state_dict().items()}
     try:
         layers = tuple(int(layer) for layer in head.config["layers"])
+        calibration = take_calibration(tensors, head.config, layers, preset.reading)
         method = VisualAD(backbone, VisualADConfig(layers=layers, **method_settings(head.config)))
         method.head.load_state_dict(tensors, strict=True)
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{path} does not fit {preset.title}; it is damaged or of another version.") from error
-    image_px = int(head.config["image_size"])
-    return method, None if normal_maps is None else Calibration(normal_maps, layers, image_px)
+    return method, calibration
 
 
 def check_head_is_of(preset: Preset, head: Head, path: Path) -> None:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from models.backbones.clip_files import has_text, text_tower, visual_projection
 from models.backbones.towers import Towers
 from models.calibration import Calibration
 from models.errors import DataError, WeightsError
+from models.head_calibration import take_calibration
 from models.head_files import Head, read_head
 from models.loading import (
-    CALIBRATION_KEY,
     LoadedModel,
     check_head_is_of,
     load_backbone_and_file,
@@ -32,8 +31,6 @@ from models.presets import Preset
 from models.registry import get_backbone_spec
 from models.text_weights import load_minilm
 from models.weights import Report, WeightsLocation
-
-GLOBAL_SCORES_KEY: Final = "calibration.global_scores"
 
 
 def load_towers(preset: Preset, where: WeightsLocation, *, report: Report = lambda _: None) -> tuple[Towers, str]:
@@ -112,31 +109,18 @@ def attach_daclip_head(towers: Towers, preset: Preset, head: Head, path: Path) -
             "choose another preset."
         )
     tensors = {name: torch.from_numpy(np.array(array)).float() for name, array in head.tensors.items()}
-    normal_maps, global_scores = tensors.pop(CALIBRATION_KEY, None), tensors.pop(GLOBAL_SCORES_KEY, None)
     try:
         config = DAClipConfig(**as_settings(head.config["config"]))
+        calibration = take_calibration(tensors, head.config, config.layers, preset.reading)
         method = DAClip(towers, config)
         if "prompts" in head.config:  # those that it was trained with
             method.set_prompts(PromptSet(**as_settings(head.config["prompts"])))
         method.head.load_state_dict(tensors, strict=True)
     except (RuntimeError, KeyError, TypeError, ValueError, AttributeError, DataError) as error:
         raise WeightsError(f"{path} does not fit {preset.title}; it is damaged or of another version.") from error
-    image_px = int(head.config["image_size"])
-    return method, _calibration(preset, normal_maps, global_scores, config.layers, image_px)
+    return method, calibration
 
 
 def as_settings(values: dict[str, Any]) -> dict[str, Any]:
     """A record's fields as a head's file holds them: JSON knows lists, the record has tuples."""
     return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-
-
-def _calibration(
-    preset: Preset,
-    normal_maps: Tensor | None,
-    global_scores: Tensor | None,
-    layers: tuple[int, ...],
-    image_px: int,
-) -> Calibration | None:
-    if normal_maps is None:
-        return None
-    return Calibration(normal_maps, layers, image_px, global_scores=global_scores, reading=preset.reading)

@@ -162,9 +162,8 @@ def build_daclip(run: DAClipRun, towers: Towers) -> DAClip:
 
 def finish(run: DAClipRun, trainer: DAClipTrainer, out: Path) -> str:
     """Calibrate a trained head on held-out normal pictures and write it in half precision; returns its SHA-256."""
+    from models.head_calibration import CALIBRATION_KEY, GLOBAL_SCORES_KEY
     from models.head_files import save_head
-    from models.loading import CALIBRATION_KEY
-    from models.text_loading import GLOBAL_SCORES_KEY
     from models.training.checkpoint import tensors_digest, versions
 
     model, head, preset = trainer.model, trainer.trained_head(), get_preset(run.preset)

@@ -33,11 +33,13 @@ class SpatialAwareCrossAttention(nn.Module):
         self.attention_dropout = nn.Dropout(dropout)
         self.output_dropout = nn.Dropout(dropout)
 
-    def gather(self, patch_tokens: Tensor) -> Tensor:
+    def gather(self, patch_tokens: Tensor, places: Tensor | None = None) -> Tensor:
         """Let the anchors gather the patches; the result serves every token.
 
         Args:
             patch_tokens: (B, N, d), N at most 1536.
+            places: (N,), which row of the position table each patch has, where they are a part of the picture's; None:
+                they are all of them, in order.
         Returns:
             (B, m, d).
         Raises:
@@ -47,7 +49,11 @@ class SpatialAwareCrossAttention(nn.Module):
         if count > MAX_PATCHES:
             raise ValueError(f"at most {MAX_PATCHES} patches fit the position table, got {count}; use a smaller image")
         queries = self.q_norm(self.q_proj(self.anchor_queries))
-        keys = self.k_norm(self.k_proj(patch_tokens + self.pos_encoding[:, :count]))
+        positions = self.pos_encoding[:, :count] if places is None else self.pos_encoding[:, places]
+        if self.training:  # the same sum, and the way back to the position table is one picture's instead of a batch's
+            keys = self.k_norm(self.k_proj(patch_tokens) + self.k_proj(positions))
+        else:
+            keys = self.k_norm(self.k_proj(patch_tokens + positions))
         attention = (queries @ keys.transpose(1, 2) / math.sqrt(width)).softmax(dim=-1)
         # (a P) W = a (P W): projecting m gathered rows costs less than projecting N patches.
         gathered: Tensor = self.v_proj(self.attention_dropout(attention) @ patch_tokens)

@@ -46,6 +46,7 @@ class VisualADFeatures:
     patch_tokens: dict[int, Tensor]  # layer -> (B, N, d)
     tokens: Tensor  # (2, B, d), anomalous and normal, behind the last block
     grid_hw: tuple[int, int]  # (gh, gw)
+    places: Tensor | None = None  # (N,), of the patches in the whole grid, where they are a part of it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,29 +75,32 @@ class VisualADHead(nn.Module):
         if config.train_positions:
             self.token_positions = nn.Parameter(torch.zeros(2, width))
 
-    def layer_map(self, layer: int, patch_tokens: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    def layer_map(
+        self, layer: int, patch_tokens: Tensor, tokens: Tensor, places: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Compare one layer's patches with the two tokens.
 
         Args:
             layer: its number, one of the selected.
             patch_tokens: (B, N, d), after the final LayerNorm.
             tokens: (2, B, d), anomalous and normal, after the final LayerNorm.
+            places: (N,), of the patches in the whole grid, where they are a part of it.
         Returns:
             The map (B, N) in [-2, 2], and the refined tokens (2, B, d).
         """
-        refined = self._refine(layer, patch_tokens, tokens)
+        refined = self._refine(layer, patch_tokens, tokens, places)
         aligned = at_least_float32(self.self_alignment[f"layer_{layer}"](patch_tokens))
         anomalous, normal = F.normalize(at_least_float32(refined), dim=-1)
         # cos(p, a) - cos(p, n) = p . (a - n) / |p| for unit a and n: one product, and p is never copied.
         projected = (aligned @ (anomalous - normal).unsqueeze(-1)).squeeze(-1)
         return projected / torch.linalg.vector_norm(aligned, dim=-1).clamp(min=1e-12), refined
 
-    def _refine(self, layer: int, patch_tokens: Tensor, tokens: Tensor) -> Tensor:
+    def _refine(self, layer: int, patch_tokens: Tensor, tokens: Tensor, places: Tensor | None) -> Tensor:
         if not self.config.sca:
             return tokens
         attention = self.cross_attention[f"layer_{layer}"]
         assert isinstance(attention, SpatialAwareCrossAttention)
-        gathered = attention.gather(patch_tokens)
+        gathered = attention.gather(patch_tokens, places)
         return torch.stack([attention(token, gathered) for token in tokens])
 
 
@@ -147,7 +151,8 @@ class VisualAD(nn.Module):
         """Compare patches with tokens where the backbone has run already."""
         maps = []
         for layer in self.layers:
-            layer_map, refined = self.head.layer_map(layer, features.patch_tokens[layer], features.tokens)
+            patches = features.patch_tokens[layer]
+            layer_map, refined = self.head.layer_map(layer, patches, features.tokens, features.places)
             maps.append(layer_map.unflatten(1, features.grid_hw))
         return VisualADOutput(torch.stack(maps, dim=1), refined[0], refined[1])
 

@@ -16,9 +16,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from models.calibration import LabelledMaps, ThresholdRule
 from models.errors import WeightsError
+from models.head_calibration import THRESHOLD_RULE, calibration_arrays, described_rule
 from models.head_files import replace_file, save_head
-from models.loading import CALIBRATION_KEY
 from models.training.loop import Trainer
 
 
@@ -45,19 +46,31 @@ def load_progress(path: Path, trainer: Trainer, run: Mapping[str, object]) -> No
     trainer.restore(saved["state"])
 
 
-def export_head(path: Path, head: Mapping[str, Tensor], config: Mapping[str, Any], normal_maps: Tensor | None) -> str:
+def export_head(
+    path: Path,
+    head: Mapping[str, Tensor],
+    config: Mapping[str, Any],
+    normal_maps: Tensor | None,
+    *,
+    global_scores: Tensor | None = None,
+    labelled: LabelledMaps | None = None,
+    rule: ThresholdRule | None = None,
+) -> str:
     """Write a trained head in half precision; returns the file's SHA-256.
 
     Args:
         path: the safetensors file, replaced whole.
-        head: the state dict of a VisualADHead.
+        head: the state dict of a VisualADHead or of a DAClipHead.
         config: what it is and how it came about; at least backbone, layers and image_size.
-        normal_maps: (n, L, gh, gw) layer maps of held-out normal pictures for thresholds, or None.
+        normal_maps: (n, L, gh, gw), or (n, R, L, gh, gw) of R branches, of held-out normal pictures for thresholds.
+        global_scores: (n,), theirs, of methods that give one.
+        labelled: maps of labelled pictures, for rules that ask for them.
+        rule: how thresholds are chosen; None: as `config` says, or by the normal pictures.
     """
     tensors = {name: _half(value) for name, value in head.items()}
-    if normal_maps is not None:
-        tensors[CALIBRATION_KEY] = _half(normal_maps)
-    return save_head(path, tensors, config)
+    tensors |= calibration_arrays(normal_maps, global_scores, labelled)
+    described = {} if rule is None else {THRESHOLD_RULE: described_rule(rule)}
+    return save_head(path, tensors, {**config, **described})
 
 
 def versions() -> dict[str, str]:

@@ -12,12 +12,13 @@ import torch
 from models import text_loading
 from models.backbones.towers import Towers, build_tiny_towers
 from models.errors import DataError, WeightsError
+from models.head_calibration import CALIBRATION_KEY, GLOBAL_SCORES_KEY
 from models.head_files import save_head
-from models.loading import CALIBRATION_KEY, LoadedModel, load_preset
+from models.loading import LoadedModel, load_preset
 from models.methods.daclip import DAClip, DAClipConfig
 from models.methods.prompts import PromptSet
 from models.presets import PRESETS
-from models.text_loading import GLOBAL_SCORES_KEY, load_text_preset, load_towers, training_free
+from models.text_loading import load_text_preset, load_towers, training_free
 from models.weights import WeightsLocation
 
 COMPACT = PRESETS["daclip-compact"]
