@@ -48,6 +48,8 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType({
     "ablate": Command("app.commands.ablate", "train and measure the rows of the paper's ablations"),
     "data": Command("app.commands.data", "fetch and show the pictures that training uses"),
     "workspace": Command("app.commands.workspace", "check a workspace, list its pictures, show their history"),
+    "teach": Command("app.commands.teach", "teach a preset from a workspace's corrections"),
+    "versions": Command("app.commands.versions", "list, activate, compare, import and export taught versions"),
     "import-data": Command("app.commands.import_data", "take pictures and annotations into a workspace"),
     "export-data": Command("app.commands.export_data", "write a workspace's annotations for other programs"),
     "screenshot": Command("app.commands.screenshot", "take a picture of the app's page"),

@@ -42,6 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", type=Path, metavar="FILE|DIR", help="pictures, or folders of them")
     parser.add_argument("--preset", default=DEFAULT_PRESET, help="method and backbone (default: %(default)s)")
     parser.add_argument("--checkpoint", type=Path, metavar="PATH", help="a head to use instead of the shipped one")
+    parser.add_argument(
+        "--workspace",
+        type=Path,
+        metavar="DIR",
+        help="use the versions that are active in this workspace (default: ODDITY_WORKSPACE, else workspace)",
+    )
+    parser.add_argument("--shipped", action="store_true", help="use the shipped head whatever version is active")
     parser.add_argument("--backbone-weights", type=Path, metavar="PATH", help="a backbone file that goes first")
     parser.add_argument("--layers", metavar="6,9,12", help="layers to use, counted from 1 (default: the preset's)")
     parser.add_argument("--top-k", type=float, help="share of pixels that the score averages (default: the preset's)")
@@ -185,10 +192,20 @@ def _open_inspector(args: argparse.Namespace, settings: InspectionConfig) -> Ins
     """Load the model now: without it no picture can be inspected, and only it knows its layers."""
     from app.config import resolve_device
     from app.services.inspector import Inspector
+    from app.store.folder import VERSIONS
+    from app.store.versions import VersionShelf
 
     config = config_from(args)
     where = config.location(backbone_path=args.backbone_weights, head_path=args.checkpoint)
     inspector = Inspector(where, resolve_device(config.device), report=lambda text: print(text, file=sys.stderr))
+    if not args.shipped:
+        inspector.active = VersionShelf((args.workspace or config.workspace) / VERSIONS, read_only=True).active_path
+    head = inspector.head(args.preset)
+    if head is not None:
+        print(
+            f"Note: version {head.stem[:12]}, taught in {head.parent.parent}, is used; --shipped for the shipped head.",
+            file=sys.stderr,
+        )
     available = inspector.model(args.preset).layers
     unknown = sorted(set(settings.layers or ()) - set(available))
     if unknown:

@@ -21,6 +21,7 @@ from PIL import Image
 from app.services.colour_bar import INK, norm_of
 from app.services.colours import DEFAULT_COLOUR_MAP, ColourScale, fused_scale
 from app.services.gpu import lent_gpu
+from app.services.heads import HeadChoice
 from app.services.inspection import FloatMaps, Inspection
 from app.services.words import own_words, takes_words
 from models.errors import DataError
@@ -58,10 +59,14 @@ def align(inspector: Inspector, inspection: Inspection) -> Alignment:
     require_text(inspection.preset)
 
     # What is handed to a lent GPU is copied to another process: plain values, and the model is taken there.
-    def run(preset: str, prompts: PromptSet | None, rgb: NDArray[np.uint8], layers: tuple[int, ...]) -> Alignment:
-        return _align_loaded(inspector.model(preset), prompts, rgb, layers)
+    def run(
+        preset: str, head: HeadChoice, prompts: PromptSet | None, rgb: NDArray[np.uint8], layers: tuple[int, ...]
+    ) -> Alignment:
+        return _align_loaded(inspector.model(preset, head), prompts, rgb, layers)
 
-    return lent_gpu(run)(inspection.preset, inspection.settings.prompts, inspection.picture.rgb, inspection.layers)
+    settings, picture = inspection.settings, inspection.picture
+    head: HeadChoice = inspection.head or "shipped"
+    return lent_gpu(run)(inspection.preset, head, settings.prompts, picture.rgb, inspection.layers)
 
 
 def _align_loaded(

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from app.services.beside_normals import asked_for
 from app.services.colours import ColourScale, fused_scale
 from app.services.inspection import FloatMaps, Inspection
+from app.services.next_to_label import NextToLabel
 from app.services.proposing import Proposer, settings_of, title_of
 from app.services.snapping import snap
 from app.services.thumbnails import Thumbnails
@@ -78,6 +80,7 @@ class Annotator:
         """Prepare; no model is loaded yet."""
         self.workspace = workspace
         self.proposer = Proposer(workspace, inspector)
+        self.next_to_label = NextToLabel(self.proposer)
         self.thumbnails = Thumbnails(workspace)
 
     def open(self, digest: str, preset: str) -> OpenedImage:
@@ -85,7 +88,8 @@ class Annotator:
 
         Args:
             digest: an image of the workspace.
-            preset: name of the preset that proposes; "" = no model runs, and the newest stored proposal is shown.
+            preset: name of the preset that proposes, with BESIDE_NORMALS where the image is compared with confirmed
+                normals too; "" = no model runs, and the newest stored proposal is shown.
         Raises:
             UnknownImageError: there is no such image.
             StoreError: its file is missing or damaged.
@@ -164,13 +168,16 @@ class Annotator:
 
     def _proposed(self, picture: Picture, preset: str) -> tuple[Proposal | None, AnomalyMaps | None, str | None]:
         """The proposal, its maps, and otherwise why there are none."""
+        name = asked_for(preset).preset
         try:
-            settings = settings_of(preset)
-            inspection = self.proposer.inspector.inspect(picture, preset, settings)
-            fused = self.proposer.inspector.input_map(picture, preset, settings)
+            settings, references = settings_of(name), self.proposer.references(picture.digest, preset)
+            inspection = self.proposer.inspector.inspect(picture, name, settings, references)
+            fused = self.proposer.inspector.input_map(
+                picture, name, settings, references, head=inspection.head or "shipped"
+            )
             proposal = self.proposer.store(picture.digest, inspection)
         except ExpectedError as error:
-            return self.workspace.newest_proposal(picture.digest, preset=preset), None, str(error)
+            return self.workspace.newest_proposal(picture.digest, preset=name), None, str(error)
         chosen = [inspection.available_layers.index(layer) for layer in inspection.layers]
         maps = AnomalyMaps(
             fused, fused_scale(inspection), inspection.layers, inspection.layer_maps[chosen], inspection.layer_scale

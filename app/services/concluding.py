@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from app.services import fusing
@@ -57,6 +58,7 @@ def conclude(
     cost: Cost,
     layer_scale: ColourScale | None = None,
     references: ReferenceSources | None = None,
+    head: Path | None = None,
     note: str = "",
 ) -> Inspection:
     """Put a result together.
@@ -72,6 +74,7 @@ def conclude(
         cost: what it took.
         layer_scale: for drawing single layers; None = the model's own.
         references: the sources apart, where references took part.
+        head: the file that stood in the place of the shipped head.
         note: what must be known to read the numbers.
     """
     threshold = settings.threshold
@@ -107,5 +110,6 @@ def conclude(
         alpha=None if model.preset.alpha is None or len(model.branches) < 2 else reader.alpha,
         top_patches=reader.top_patches if reader.reading.score == "patches" else None,
         references=references,
+        head=head,
         note=note,
     )

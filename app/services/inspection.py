@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,10 +26,13 @@ class ReferenceSources:
 
     key: str  # of the References
     names: tuple[str, ...]
+    digests: tuple[str, ...]
     notes: tuple[str, ...]  # sentences: on the references, and on this picture beside them
     weight: float  # share of the reference map that was used, in [0, 1]
     zero_shot_map: FloatMaps | None  # (H, W); None: the references alone judged
     reference_map: FloatMaps  # (H, W)
+    zero_shot_score: float | None  # of the method alone, in the same units; None: the references alone judged
+    reference_score: float  # of the references alone
     layer_maps: FloatMaps  # (L, gh, gw), distances
     layers: tuple[int, ...]  # the L layers, counted from 1
     layer_scale: ColourScale  # for drawing those
@@ -64,7 +68,13 @@ class Inspection:
     alpha: float | None = None  # share of the refined maps that was used; None: the method has none
     top_patches: int | None = None  # how many patches the score averages; None: it averages pixels
     references: ReferenceSources | None = None  # None: there were none
+    head: Path | None = None  # the file that stood in the place of the shipped head; None: none did
     note: str = ""  # what must be known to read these numbers; "" for an ordinary inspection
+
+    @property
+    def version(self) -> str:
+        """The id of the taught version that looked; "": the shipped head, or one that was given at the start."""
+        return "" if self.head is None else self.checkpoint
 
     @property
     def references_key(self) -> str | None:

@@ -7,8 +7,10 @@ later change of settings works on the remembered layer maps.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,11 +18,13 @@ from numpy.typing import NDArray
 
 from app.services.caches import BoundedCache
 from app.services.concluding import Cost, conclude
+from app.services.fitting import checked, note_of
 from app.services.fusing import reader_of, thresholds_of
 from app.services.gpu import lent_gpu
+from app.services.heads import HeadChoice, loader, resolve, statuses
 from app.services.inspection import FloatMaps, Inspection
 from app.services.map_keeper import Forward, MapKeeper
-from app.services.model_shelf import LoadModel, ModelShelf
+from app.services.model_shelf import LoadHead, LoadModel, ModelShelf
 from app.services.patch_tokens import PatchDescriber, load_describer, reference_model
 from app.services.reference_inspection import (
     Combined,
@@ -33,13 +37,9 @@ from app.services.reference_inspection import (
     reference_thresholds,
 )
 from app.services.references import ReferenceBuilder, References
-from app.services.tiled import tiles_note
-from app.services.words import own_words
 from models.config import InspectionConfig
-from models.errors import DataError
-from models.presets import NEAREST_PATCH_PRESET, NEEDS_REFERENCES
+from models.presets import NEAREST_PATCH_PRESET
 from models.registry import PRESETS
-from models.status import preset_status
 
 if TYPE_CHECKING:
     from models.calibration import Thresholds
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from models.status import PresetStatus
     from models.weights import WeightsLocation
 
-__all__ = ["Inspection", "Inspector", "LoadModel"]
+__all__ = ["HeadChoice", "Inspection", "Inspector", "LoadHead", "LoadModel"]
 
 _MODELS_KEPT: Final = 2
 _SEEN_KEPT: Final = 16  # sets of references
@@ -66,6 +66,8 @@ class Inspector:
         device: str = "cpu",
         *,
         load: LoadModel | None = None,
+        load_version: LoadHead | None = None,
+        active: Callable[[str], Path | None] = lambda _: None,
         describe: Callable[[], PatchDescriber] | None = None,
         report: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -75,35 +77,56 @@ class Inspector:
             where: where weights may come from.
             device: "cpu", "cuda", "mps", or "auto" for the fastest that torch finds when it is loaded.
             load: how a preset's name becomes a model; the default is `models.loading.load_preset`.
+            load_version: likewise with a head file in the place of the shipped one.
+            active: the head file that a preset uses now; None: the shipped one.  Asked once for each inspection.
             describe: gives the backbone that references are compared with; the default is that of `nearest-patch`.
             report: told in a sentence what loading does at the moment; for progress.
         """
         self.where = where
         self.device = device
+        self.active = active
         self.references = ReferenceBuilder(describe or self._load_describer)
         self._report = report
-        self._models = ModelShelf(load or self._load_preset, _MODELS_KEPT)
-        self._maps = MapKeeper(lent_gpu(self._run_loaded), self.references.maps)
+        self._models = ModelShelf(loader(where, device, report, load, load_version), _MODELS_KEPT)
+        self._run_lent = lent_gpu(self._run_loaded)
+        self._maps = MapKeeper(self._run, self.references.maps)
         self._references_seen: BoundedCache[tuple[object, ...], OnReferences] = BoundedCache(_SEEN_KEPT, lambda _: 1)
         self._matched: BoundedCache[tuple[object, ...], PictureMaps] = BoundedCache(_MATCHED_BYTES, lambda m: m.nbytes)
 
     def statuses(self) -> tuple[PresetStatus, ...]:
         """Every preset: whether its weights are here, from where, or how to get them."""
-        return tuple(preset_status(preset, self.where) for preset in PRESETS.values())
+        return statuses(self.where, self.active)
 
-    def model(self, preset: str) -> LoadedModel:
-        """The preset's model, loaded now if it is not in memory.
+    def head(self, preset: str, head: HeadChoice = None) -> Path | None:
+        """The head file in the place of the shipped one; None: none, or the one that `where` names.
 
         Raises:
+            StoreError: the active version is missing or damaged.
+        """
+        return resolve(preset, head, self.where, self.active)
+
+    def model(self, preset: str, head: HeadChoice = None) -> LoadedModel:
+        """The preset's model, loaded now if it is not in memory.
+
+        Args:
+            preset: its name.
+            head: a version's file, "shipped", or None for the active one.
+        Raises:
             WeightsError: its weights are missing or damaged.
+            StoreError: the active version is missing or damaged.
             UnknownModelError: there is no such preset.
         """
-        if preset in PRESETS and PRESETS[preset].needs_references:
-            return reference_model(preset, self.references.describer())  # costs nothing, and the backbone is kept there
-        return self._models.get(preset)
+        with self._held(preset, self.head(preset, head)) as model:
+            return model
 
     def inspect(
-        self, picture: Picture, preset: str, settings: InspectionConfig, references: References | None = None
+        self,
+        picture: Picture,
+        preset: str,
+        settings: InspectionConfig,
+        references: References | None = None,
+        *,
+        head: HeadChoice = None,
     ) -> Inspection:
         """Find what is anomalous in a picture.
 
@@ -114,50 +137,62 @@ class Inspector:
                 the tiles'; thresholds stay those of whole pictures, as the result's note says.
             references: of `self.references.build`; map, score and thresholds are then in units in which 0 is the
                 normal level and 1 the threshold.
+            head: a version's file, "shipped", or None for the active one.  What is activated meanwhile has no part.
         Returns:
             Maps, score and regions at the picture's size; single layers are the whole picture's.
         Raises:
             WeightsError: the preset's weights are missing or damaged.
+            StoreError: the active version is missing or damaged.
             UnknownModelError: there is no such preset.
             DataError: the settings name a layer that the preset does not have, or tiles too small for the picture; or
                 the preset needs references and there are none.
         """
         start_s = time.perf_counter()
-        model = self.model(preset)
-        settings = _checked(model, settings, references)
-        size_hw = _sized(picture)
-        forward, from_cache = self._maps.forward(picture, model, settings, references)
-        sight = self._sight(forward, picture, model, settings, size_hw, references)
-        combined = None if references is None else self._combined(sight, picture, model, settings, size_hw, references)
-        return conclude(
-            picture,
-            preset,
-            model,
-            settings,
-            sight.reader,
-            combined or sight,
-            forward.maps,
-            layer_scale=combined.sources.layer_scale if combined and model.preset.needs_references else None,
-            references=None if combined is None else combined.sources,
-            note=_note(forward, model, settings, combined),
-            cost=Cost(forward.seconds, start_s, from_cache=from_cache),
-        )
+        path = self.head(preset, head)
+        with self._held(preset, path) as model:
+            settings = checked(model, settings, references)
+            size_hw = (picture.rgb.shape[0], picture.rgb.shape[1])
+            forward, from_cache = self._maps.forward(picture, model, settings, references)
+            sight = self._sight(forward, picture, model, settings, size_hw, references)
+            combined = (
+                None if references is None else self._combined(sight, picture, model, settings, size_hw, references)
+            )
+            return conclude(
+                picture,
+                preset,
+                model,
+                settings,
+                sight.reader,
+                combined or sight,
+                forward.maps,
+                layer_scale=combined.sources.layer_scale if combined and model.preset.needs_references else None,
+                references=None if combined is None else combined.sources,
+                head=path,
+                note=note_of(forward, model, settings, combined),
+                cost=Cost(forward.seconds, start_s, from_cache=from_cache),
+            )
 
     def input_map(
-        self, picture: Picture, preset: str, settings: InspectionConfig, references: References | None = None
+        self,
+        picture: Picture,
+        preset: str,
+        settings: InspectionConfig,
+        references: References | None = None,
+        *,
+        head: HeadChoice = None,
     ) -> FloatMaps:
         """The fused map of `inspect` before it is resized to the picture: (S, S) at the model's input size.
 
         A browser that enlarges it bilinearly gets the map of `inspect`; raises what `inspect` raises.
         """
-        model = self.model(preset)
-        settings = _checked(model, settings, references)
-        forward, _ = self._maps.forward(picture, model, settings, references)
-        size_hw = (model.image_size, model.image_size)
-        if references is None:
-            return self._maps.anomaly_map(forward, picture, model, reader_of(model, settings), settings, size_hw)
-        sight = self._sight(forward, picture, model, settings, size_hw, references)
-        return self._combined(sight, picture, model, settings, size_hw, references).anomaly_map
+        with self._held(preset, self.head(preset, head)) as model:
+            settings = checked(model, settings, references)
+            forward, _ = self._maps.forward(picture, model, settings, references)
+            size_hw = (model.image_size, model.image_size)
+            if references is None:
+                return self._maps.anomaly_map(forward, picture, model, reader_of(model, settings), settings, size_hw)
+            sight = self._sight(forward, picture, model, settings, size_hw, references)
+            return self._combined(sight, picture, model, settings, size_hw, references).anomaly_map
 
     def _sight(
         self,
@@ -236,43 +271,24 @@ class Inspector:
             self._matched.put(key, known)
         return known
 
-    def _run_loaded(self, preset: str, prompts: PromptSet | None, rgb: NDArray[np.uint8]) -> PictureMaps:
-        return self.model(preset).picture_maps(rgb, prompts)
+    @contextmanager
+    def _held(self, preset: str, head: Path | None) -> Iterator[LoadedModel]:
+        """The model, which stays the same and at hand until the end of the block."""
+        if preset in PRESETS and PRESETS[preset].needs_references:
+            yield reference_model(preset, self.references.describer())  # costs nothing; the backbone is kept there
+        else:
+            with self._models.held(preset, head) as model:
+                yield model
 
-    def _load_preset(self, preset: str) -> LoadedModel:
-        from app.config import resolve_device
-        from models.loading import load_preset  # pulls torch in, which the page must not wait for
+    def _run(self, model: LoadedModel, prompts: PromptSet | None, rgb: NDArray[np.uint8]) -> PictureMaps:
+        return self._run_lent(*self._models.key_of(model), prompts, rgb)
 
-        return load_preset(preset, self.where, device=resolve_device(self.device), report=self._report)
+    def _run_loaded(
+        self, preset: str, head: Path | None, prompts: PromptSet | None, rgb: NDArray[np.uint8]
+    ) -> PictureMaps:
+        return self._models.get(preset, head).picture_maps(rgb, prompts)
 
     def _load_describer(self) -> PatchDescriber:
         from app.config import resolve_device
 
         return load_describer(self.where, resolve_device(self.device), report=self._report)
-
-
-def _sized(picture: Picture) -> tuple[int, int]:
-    return picture.rgb.shape[0], picture.rgb.shape[1]
-
-
-def _checked(model: LoadedModel, settings: InspectionConfig, references: References | None) -> InspectionConfig:
-    """The settings without what such a model cannot do.
-
-    Raises:
-        DataError: it needs references and there are none.
-    """
-    if not model.preset.needs_references:
-        return settings
-    if references is None:
-        raise DataError(NEEDS_REFERENCES.format(method=model.preset.method))
-    return replace(settings, tile=None)  # references are compared with the whole picture
-
-
-def _note(forward: Forward, model: LoadedModel, settings: InspectionConfig, combined: Combined | None) -> str:
-    """What must be known to read the numbers of a result."""
-    notes = [] if combined is None else [combined.note]
-    if forward.layout is not None:
-        notes.append(tiles_note(forward.layout))
-    if settings.prompts is not None and model.calibration is not None and settings.prompts != own_words(model):
-        notes.append("the thresholds were calibrated with the head's own words, not with yours")
-    return "; ".join(notes)

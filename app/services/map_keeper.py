@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from models.reading import PictureMaps
     from models.tiling import TileLayout
 
-RunModel = Callable[[str, "PromptSet | None", NDArray[np.uint8]], "PictureMaps"]
+RunModel = Callable[["LoadedModel", "PromptSet | None", NDArray[np.uint8]], "PictureMaps"]
 RunReferences = Callable[["Picture", "References"], "PictureMaps"]
 
 _FORWARD_BYTES: Final = 64 * 2**20
@@ -55,7 +55,7 @@ class MapKeeper:
         """Start empty.
 
         Args:
-            run_model: a preset's maps of a picture.
+            run_model: a model's maps of a picture.
             run_references: the distances of a picture to references, for presets that know nothing else.
         """
         self._run_model = run_model
@@ -92,7 +92,7 @@ class MapKeeper:
             if references is not None and model.preset.needs_references:
                 forward = self._compare(picture, references)
             else:
-                forward = self._run(picture, model.preset.name, settings.prompts, whole, layout)
+                forward = self._run(picture, model, settings.prompts, whole, layout)
         self._forwards.put(key, forward)
         return forward, False
 
@@ -123,13 +123,13 @@ class MapKeeper:
     def _run(
         self,
         picture: Picture,
-        preset: str,
+        model: LoadedModel,
         prompts: PromptSet | None,
         whole: Forward | None,
         layout: TileLayout | None,
     ) -> Forward:
         start_s = time.perf_counter()
-        run = partial(self._run_model, preset, prompts)
+        run = partial(self._run_model, model, prompts)
         if whole is None or layout is None:
             maps = run(picture.rgb)
             maps.branch_maps.flags.writeable = False

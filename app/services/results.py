@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from app.services.heads import version_name
 from app.services.inspection import Inspection, ReferenceSources
 from app.services.rendering import DEFAULT_LOOK, Look, overlay_image
 from app.services.scores import top_fraction_count
@@ -103,6 +104,7 @@ def json_record(inspection: Inspection) -> dict[str, JsonValue]:
         "size_hw": [height, width],
         "preset": inspection.preset,
         "checkpoint": inspection.checkpoint,
+        **({"version": inspection.version, "version_name": version_name(inspection)} if inspection.version else {}),
         "backbone": inspection.backbone,
         "seconds": round(inspection.total_s, 4),
         **({} if inspection.references is None else {"references": _references(inspection.references)}),

@@ -21,6 +21,7 @@ from sqlalchemy import CompoundSelect, Row, Select, literal, select, union_all
 from app.store.masks import decode_png
 from app.store.schema import IMAGES, PROPOSALS, REVISIONS
 from app.store.strays import Stray, strays
+from app.store.versions import ACTIVE, VersionShelf
 from app.store.workspace import Workspace
 from models.errors import ExpectedError
 
@@ -107,6 +108,7 @@ def check(workspace: Workspace, *, min_age_s: float = MIN_AGE_S) -> CheckReport:
     for uses in _uses_by_file(workspace, _mask_uses()):
         masks += 1
         problems += _look(workspace.folder, workspace.mask_files.path(uses[0].file), uses, _mask_fault)
+    problems += _version_problems(workspace)
     return CheckReport(tuple(problems), images, masks, young)
 
 
@@ -116,6 +118,26 @@ def age_s(path: Path) -> float | None:
         return time.time() - path.lstat().st_mtime
     except FileNotFoundError:
         return None
+
+
+def _version_problems(workspace: Workspace) -> Iterator[Problem]:
+    """Taught versions that are damaged, and active ones that are not there."""
+    shelf = VersionShelf(workspace.versions.folder)  # a new one, which reads every byte
+    for path, sentence in shelf.files.faults():
+        yield Problem("damaged", path.relative_to(workspace.folder), sentence)
+    note = (workspace.versions.folder / ACTIVE).relative_to(workspace.folder)
+    try:
+        presets = sorted({activation.preset for activation in shelf.activations()})
+    except ExpectedError as error:
+        yield Problem("damaged", note, str(error))
+        return
+    for preset in presets:
+        active = shelf.active(preset)
+        if active is not None and not shelf.files.has(active):
+            try:
+                shelf.active_path(preset)
+            except ExpectedError as error:
+                yield Problem("missing", shelf.files.path(active).relative_to(workspace.folder), str(error))
 
 
 def _useless(stray: Stray) -> Problem:

@@ -54,6 +54,11 @@ class Database:
     file: Path | None = None  # of SQLite
     file_identity: tuple[int, int] | None = None  # of `file` when it was opened
 
+    @property
+    def address(self) -> str | None:
+        """For another process that opens the same database, password included; None for a SQLite file."""
+        return None if self.file is not None else self.reader.url.render_as_string(hide_password=False)
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database, however many queries it makes.

@@ -32,3 +32,15 @@ def write_failure(path: Path, error: OSError) -> StoreError:
     if error.errno == errno.ENOENT:
         return StoreError(f"{path} is no longer there; put it back where it was, or open it where it is now.")
     return StoreError(f"{path} cannot be written ({error.strerror or error}); check the disk, then try again.")
+
+
+def read_only_failure(path: Path) -> StoreError:
+    """The sentence for a change that was asked of something that may only be read."""
+    return StoreError(
+        f"{path} may not be written by this user; change its permissions, or work on a copy of the workspace."
+    )
+
+
+def busy_sentence(path: Path) -> str:
+    """The sentence for who waited in vain until nobody else changes something."""
+    return f"{path} is being changed by another program and did not come free in time; try again."

@@ -4,6 +4,8 @@ images/ab/<digest>        the picture files, as they came
 masks/ab/<digest>.png     one bit a pixel, at the picture's size
 oddity.db                 the database, unless it is a PostgreSQL one
 workspace.json            the folder's format and the identity of its database
+versions/<digest>.safetensors, versions/active.json    taught heads, and which of them counts
+teaching/                 jobs and what they keep between each other
 cache/, lost+found/       may be deleted at any time
 """
 
@@ -24,6 +26,8 @@ IMAGES: Final = "images"
 MASKS: Final = "masks"
 CACHE: Final = "cache"
 LOST: Final = "lost+found"
+VERSIONS: Final = "versions"
+TEACHING: Final = "teaching"
 DATABASE: Final = "oddity.db"
 MARKER: Final = "workspace.json"
 FORMAT: Final = 1

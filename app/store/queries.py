@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection, RowMapping, select, tuple_
+from sqlalchemy import Connection, RowMapping, func, select, tuple_
 
 from app.store.blobs import is_digest
 from app.store.errors import StoreError, UnknownImageError
@@ -153,6 +153,21 @@ def annotated_after(connection: Connection, name_and_digest: tuple[str, str]) ->
     query = select(REVISIONS).where(REVISIONS.c.id.in_(images))
     rows = {row["id"]: row for row in connection.execute(query).mappings()}
     return [(found, revision_of(rows[revision_id], found.digest)) for revision_id, found in images.items()]
+
+
+def newest_normals(connection: Connection, limit: int) -> tuple[int, tuple[StoredImage, ...]]:
+    """How many images a person has called normal, and those of them on which this was decided last, newest first."""
+    live = STANDINGS.join(REVISIONS, REVISIONS.c.id == STANDINGS.c.revision_id)
+    is_normal = REVISIONS.c.label == "normal"
+    total = connection.execute(select(func.count()).select_from(live).where(is_normal)).scalar_one()
+    query = (
+        select(IMAGES)
+        .select_from(live.join(IMAGES, IMAGES.c.id == STANDINGS.c.image_id))
+        .where(is_normal)
+        .order_by(REVISIONS.c.id.desc())
+        .limit(limit)
+    )
+    return int(total), tuple(image_of(row) for row in connection.execute(query).mappings())
 
 
 def defect_classes(connection: Connection) -> tuple[str, ...]:

@@ -15,10 +15,12 @@ from sqlalchemy import Column, Connection, select
 
 from app.store.blobs import PART_SUFFIX, BlobFolder, is_digest
 from app.store.errors import StoreError
+from app.store.folder import TEACHING, VERSIONS
 from app.store.schema import IMAGES, PROPOSALS, REVISIONS
 from app.store.workspace import Workspace
 
 _BATCH: Final = 500
+_PARTS: Final = ("*", f"{VERSIONS}/*", f"{TEACHING}/jobs/*", f"{TEACHING}/jobs/*/*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +32,14 @@ class Stray:
 
 
 def strays(workspace: Workspace) -> Iterator[Stray]:
-    """Every such file below images/ and masks/, and the half-written ones beside them.
+    """Every such file below images/ and masks/, and the half-written ones beside them and among versions and jobs.
 
     Raises:
         StoreError: a folder or the database cannot be read.
     """
-    for path in sorted(workspace.folder.glob(f"*{PART_SUFFIX}")):
-        yield Stray(path.relative_to(workspace.folder), is_part=True)
+    for pattern in _PARTS:
+        for path in sorted(workspace.folder.glob(pattern + PART_SUFFIX)):
+            yield Stray(path.relative_to(workspace.folder), is_part=True)
     for blobs, columns in _blob_folders(workspace):
         for names in _batches(blobs.root):
             whole = [path for path in names if not path.name.endswith(PART_SUFFIX)]

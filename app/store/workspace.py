@@ -15,7 +15,8 @@ from app.store import queries, queue, saving
 from app.store.blobs import BlobFolder, is_digest
 from app.store.database import BUSY_TIMEOUT_S, Database
 from app.store.errors import StoreError
-from app.store.folder import IMAGES, MASKS, open_database
+from app.store.folder import IMAGES, MASKS, TEACHING, VERSIONS, open_database
+from app.store.jobs import JobFolder
 from app.store.masks import decode_png
 from app.store.migrations import read_state
 from app.store.records import (
@@ -33,6 +34,7 @@ from app.store.records import (
     StoredImage,
 )
 from app.store.rows import revision_of
+from app.store.versions import VersionShelf
 from models.data.pictures import MAX_PIXELS
 
 
@@ -44,6 +46,8 @@ class Workspace:
         self.database = database
         self.image_files = BlobFolder(folder / IMAGES, kind="picture file")
         self.mask_files = BlobFolder(folder / MASKS, ".png", kind="mask file")
+        self.versions = VersionShelf(folder / VERSIONS, read_only=database.read_only)
+        self.jobs = JobFolder(folder / TEACHING, read_only=database.read_only)
 
     @classmethod
     def open(
@@ -246,7 +250,8 @@ class Workspace:
     ) -> QueuePage:
         """A part of the queue: images in one of `states`, or all; `newest` and `oldest` go by when they were added.
 
-        By score the highest come first, by uncertainty those next to the threshold; images without a number come last.
+        By score the highest come first, by uncertainty those next to the threshold, by benefit those from which a model
+        is expected to learn most; images without a number come last.
         """
         with self.database.reading() as connection:
             return queue.page(connection, states, sort, offset, limit)
@@ -280,6 +285,11 @@ class Workspace:
             if len(part) < queries.PART:
                 return
             last = (part[-1][0].name, part[-1][0].digest)
+
+    def newest_normals(self, limit: int) -> tuple[int, tuple[StoredImage, ...]]:
+        """How many images a person has called normal, and at most `limit` of them, the newest decision first."""
+        with self.database.reading() as connection:
+            return queries.newest_normals(connection, limit)
 
     def defect_classes(self) -> tuple[str, ...]:
         """Every name that a region ever had, in the order of the alphabet."""

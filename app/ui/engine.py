@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from app.services.inspector import Inspector, LoadModel
+from app.services.inspector import Inspector, LoadHead, LoadModel
+from app.services.patch_tokens import PatchDescriber
 from models.errors import ExpectedError
 from models.registry import DEFAULT_PRESET, PRESETS
 from models.weights import WeightsLocation
+
+if TYPE_CHECKING:
+    from app.store.workspace import Workspace
+    from models.loading import LoadedModel
 
 _log = logging.getLogger(__name__)
 
@@ -37,16 +44,32 @@ class EngineStatus:
 class Engine:
     """An inspector and the state of its first model."""
 
-    def __init__(self, where: WeightsLocation, device: str = "cpu", *, load: LoadModel | None = None) -> None:
+    def __init__(
+        self,
+        where: WeightsLocation,
+        device: str = "cpu",
+        *,
+        load: LoadModel | None = None,
+        load_version: LoadHead | None = None,
+        describe: Callable[[], PatchDescriber] | None = None,
+    ) -> None:
         """Make the inspector; nothing is loaded yet.
 
         Args:
             where: where weights may come from.
             device: "cpu", "cuda", "mps", or "auto" for the fastest that torch finds when it is loaded.
             load: how a preset's name becomes a model; None = as `models.loading` does it.
+            load_version: likewise with a head file in the place of the shipped one.
+            describe: gives the backbone that references are compared with; None = that of `nearest-patch`.
         """
-        self.inspector = Inspector(where, device, load=load, report=self._report)
+        self.inspector = Inspector(
+            where, device, load=load, load_version=load_version, describe=describe, report=self._report
+        )
         self.status = EngineStatus("waiting", "the engine starts with the first picture")
+
+    def use_versions_of(self, workspace: Workspace) -> None:
+        """Inspect from now on with the versions that are active in a workspace."""
+        self.inspector.active = workspace.versions.active_path
 
     def warm_up(self) -> threading.Thread:
         """Load the default preset in the background, so that the page is up before torch is."""
@@ -67,7 +90,7 @@ class Engine:
 
     def _load(self) -> None:
         try:
-            model = self.inspector.model(DEFAULT_PRESET)
+            model = self._first_model()
         except ExpectedError as error:
             self.status = EngineStatus("failed", str(error))
         except Exception:  # noqa: BLE001 - a thread has no caller; the page says that it failed
@@ -77,3 +100,10 @@ class Engine:
             where = {"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}.get(model.device, model.device)
             text = f"{model.preset.title} · {where}"
             self.status = EngineStatus("ready", text, model.layers, model.default_layers, where)
+
+    def _first_model(self) -> LoadedModel:
+        """The default preset's, the shipped one where its active version cannot be used: inspecting says that."""
+        try:
+            return self.inspector.model(DEFAULT_PRESET)
+        except ExpectedError:
+            return self.inspector.model(DEFAULT_PRESET, "shipped")

@@ -11,10 +11,11 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read by gradio whe
 import gradio as gr
 from starlette.middleware import Middleware
 
+from app.services.teaching_jobs import TeachingDesk
 from app.store.workspace import Workspace
 from app.ui.engine import Engine
 from app.ui.fresh_scripts import FreshScripts
-from app.ui.layout import build_page
+from app.ui.layout import build_page, desk_of
 from app.ui.theme import STYLE_SHEET, make_theme, workbench_styles
 from app.ui.workbench_component import serve_scripts
 from models.errors import ExpectedError
@@ -32,19 +33,27 @@ class Address:
     mcp: bool = False  # also serve the named endpoints to MCP clients
 
 
-def start(engine: Engine, workspace: Workspace | ExpectedError, address: Address) -> tuple[gr.Blocks, str]:
-    """Serve the page in the background, then load the model.
+def start(
+    engine: Engine,
+    workspace: Workspace | ExpectedError,
+    address: Address,
+    teaching: TeachingDesk | None = None,
+) -> tuple[gr.Blocks, str]:
+    """Serve the page in the background, load the model, and go on with what was being taught.
 
     Args:
         engine: what inspects; its warm-up starts once the page answers.
         workspace: what corrections are kept in, or why there is none; closed by the caller.
         address: where to listen.
+        teaching: what teaches from the workspace, closed by the caller; None = one that begins nothing by itself.
     Returns:
         The page, to be closed by the caller, and its address for a browser.
     Raises:
         ExpectedError: the port is taken, or MCP was asked for without its package.
     """
-    page = build_page(engine, workspace, is_mcp=address.mcp)
+    if not isinstance(workspace, ExpectedError):
+        engine.use_versions_of(workspace)
+    page = build_page(engine, workspace, is_mcp=address.mcp, teaching=teaching)
     if address.mcp and find_spec("mcp") is None:
         raise ExpectedError(
             "MCP needs the package mcp, which is not installed; install gradio[mcp], or leave --mcp out."
@@ -54,6 +63,8 @@ def start(engine: Engine, workspace: Workspace | ExpectedError, address: Address
     except OSError as error:
         raise ExpectedError(f"Port {address.port} cannot be used ({error}); choose another with --port.") from error
     engine.warm_up()
+    if teaching is not None:
+        teaching.start()
     return page, url
 
 
@@ -84,10 +95,13 @@ def _launch(page: gr.Blocks, address: Address) -> str:
 
 def serve(engine: Engine, workspace: Workspace | ExpectedError, address: Address) -> None:
     """Serve the page until the process is stopped."""
-    page, url = start(engine, workspace, address)
+    teaching = None if isinstance(workspace, ExpectedError) else desk_of(engine, workspace)
+    page, url = start(engine, workspace, address, teaching)
     print(f"Oddity is open at {url}  (stop with Ctrl+C)", flush=True)
     try:
         page.block_thread()
     finally:
+        if teaching is not None:
+            teaching.close()
         if not isinstance(workspace, ExpectedError):
             workspace.close()

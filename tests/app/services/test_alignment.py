@@ -85,8 +85,8 @@ def test_a_lent_gpu_is_handed_plain_values_and_takes_the_model_itself(
     monkeypatch.setattr("app.services.alignment.lent_gpu", lent)
     inspection = inspector.inspect(spotted_picture(), TEXT_PRESET, InspectionConfig())
     align(inspector, inspection)
-    [(preset, prompts, rgb, layers)] = handed
-    assert (preset, prompts, layers) == (TEXT_PRESET, None, (6, 7, 9))
+    [(preset, head, prompts, rgb, layers)] = handed
+    assert (preset, head, prompts, layers) == (TEXT_PRESET, "shipped", None, (6, 7, 9))
     np.testing.assert_array_equal(rgb, spotted_picture().rgb)
 
 

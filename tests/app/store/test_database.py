@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from app.store.database import Database, open_sqlite
+from app.store.database import Database, open_postgresql, open_sqlite
 from app.store.errors import StoreError
 
 
@@ -95,3 +95,13 @@ def test_what_the_database_says_otherwise_is_part_of_the_sentence(database: Data
     sentence = r"a #1\?.db cannot be used \(no such table: fish\); check the file"
     with pytest.raises(StoreError, match=sentence), database.reading() as connection:
         connection.execute(text("SELECT * FROM fish"))
+
+
+def test_another_process_is_given_the_whole_address_and_people_one_without_the_password(tmp_path: Path) -> None:
+    database = open_postgresql("postgresql://ann:secret@host/pictures")
+    assert database.address == "postgresql+psycopg://ann:secret@host/pictures"
+    assert "secret" not in database.place
+    assert open_postgresql(database.address).address == database.address
+    sqlite = open_sqlite(tmp_path / "oddity.db")
+    assert sqlite.address is None
+    sqlite.close()
