@@ -20,7 +20,7 @@ class InspectionConfig:
     top_patches: int | None = None  # whose mean is half the score where patches are scored; None = the preset's
     prompts: PromptSet | None = None  # words of methods that compare with text; None = the paper's
     tile: int | None = None  # side of overlapping tiles, pixels of the picture; 0 = the model's input; None = no tiles
-    reference_weight: float | None = None  # share of the reference map, in [0, 1]; None = by the rule of reference_fusing
+    reference_weight: float | None = None  # share of the reference map, in [0, 1]; None = by the rule
 
     def __post_init__(self) -> None:
         if self.layers is not None and not self.layers:

@@ -34,7 +34,7 @@ def add_reference_options(parser: argparse.ArgumentParser) -> None:
         "--reference-weight",
         type=float,
         metavar="W",
-        help="share of the reference map, 0 to 1 (default: 0.5)",
+        help="share of the reference map, 0 to 1 (default: by how the method does on the references)",
     )
     group.add_argument("--rotations", action="store_true", help="references turned by 90, 180 and 270 degrees too")
     group.add_argument("--flips", action="store_true", help="mirror images of the references too")

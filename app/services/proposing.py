@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from app.services.beside_normals import BesideNormals, asked_for
 from app.services.caches import BoundedCache
 from app.services.inspection import Inspection
 from app.store.records import NewProposal, Proposal
@@ -18,6 +19,7 @@ from models.registry import PRESETS, get_preset
 
 if TYPE_CHECKING:
     from app.services.inspector import Inspector
+    from app.services.references import References
     from app.store.workspace import Workspace
 
 _PICTURE_BYTES: Final = 256 * 2**20
@@ -41,6 +43,7 @@ class Proposer:
         self.workspace = workspace
         self.inspector = inspector
         self._pictures: BoundedCache[str, Picture] = BoundedCache(_PICTURE_BYTES, lambda picture: picture.rgb.nbytes)
+        self.beside_normals = BesideNormals(workspace, inspector.references, self.picture)
         self._storing = threading.Lock()  # else two openings at once would store a proposal twice
 
     def picture(self, digest: str) -> Picture:
@@ -58,9 +61,19 @@ class Proposer:
         self._pictures.put(digest, picture)
         return picture
 
+    def references(self, digest: str, preset: str) -> References | None:
+        """What an image is compared with where that is asked for; raises what `BesideNormals.of` raises."""
+        return self.beside_normals.of(digest) if asked_for(preset).beside_normals else None
+
     def inspect(self, digest: str, preset: str) -> Inspection:
-        """Look for anomalies with the preset's own settings; raises what `Inspector.inspect` raises."""
-        return self.inspector.inspect(self.picture(digest), preset, settings_of(preset))
+        """Look for anomalies with the preset's own settings; raises what `Inspector.inspect` raises.
+
+        Args:
+            digest: an image of the workspace.
+            preset: name of a preset; followed by BESIDE_NORMALS, the image is compared with confirmed normals too.
+        """
+        picture, name = self.picture(digest), asked_for(preset).preset
+        return self.inspector.inspect(picture, name, settings_of(name), self.references(digest, preset))
 
     def propose(self, digest: str, preset: str) -> Proposal:
         """The stored proposal of this preset's model for an image; made and stored if there is none yet.
@@ -110,18 +123,22 @@ class Proposer:
             UnknownModelError: there is no such preset.
             StoreError: the workspace cannot be written to.
         """
-        checkpoint = self.inspector.model(get_preset(preset).name).checkpoint_digest
+        name = get_preset(asked_for(preset).preset).name
+        checkpoint = self.inspector.model(name).checkpoint_digest
         total = self.workspace.queue(limit=1).total
+        is_compared = asked_for(preset).beside_normals
         progress = ProposingProgress(0, total, 0, ())
         yield progress
         for image in self.workspace.images():
             if is_cancelled():
                 return
             proposed, refused = progress.proposed, progress.refused
-            known = self.workspace.newest_proposal(image.digest, preset=preset)
-            if known is None or known.checkpoint != checkpoint:
+            known = self.workspace.newest_proposal(image.digest, preset=name)
+            compared = self.beside_normals.digests(image.digest) if is_compared else ()
+            if known is None or (known.checkpoint, references_in(known.settings)) != (checkpoint, compared):
                 try:
                     self.picture(image.digest)
+                    self.references(image.digest, preset)
                 except ExpectedError as error:
                     refused = (*refused, str(error))
                 else:
@@ -142,9 +159,15 @@ def settings_of(preset: str) -> InspectionConfig:
     return InspectionConfig(top_k=entry.top_k, blur_sigma=entry.blur_sigma)
 
 
+def references_in(settings: str) -> tuple[str, ...]:
+    """Digests of the references that a stored proposal was compared with."""
+    record = json.loads(settings or "{}")
+    return tuple(record.get("references", {}).get("digests", ()))
+
+
 def settings_text(inspection: Inspection) -> str:
     """The settings behind an inspection as JSON, always in the same order."""
-    settings = inspection.settings
+    settings, sources = inspection.settings, inspection.references
     record = {
         "layers": list(inspection.layers),
         "top_k": settings.top_k,
@@ -152,8 +175,20 @@ def settings_text(inspection: Inspection) -> str:
         "threshold_set_by_hand": settings.threshold,
         **({} if inspection.alpha is None else {"alpha": inspection.alpha}),
         **({} if inspection.top_patches is None else {"top_patches": inspection.top_patches}),
+        **(
+            {}
+            if sources is None
+            else {"references": {"digests": list(sources.digests), "weight": round(sources.weight, 4)}}
+        ),
     }
     return json.dumps(record, sort_keys=True)
+
+
+def proposed_by(preset: str, settings: str) -> str:
+    """What made a stored proposal: the preset's title, and how many confirmed normals it was compared with."""
+    count = len(references_in(settings))
+    with_normals = f" with {count} confirmed normal{'s' if count > 1 else ''}" if count else ""
+    return f"{title_of(preset)}{with_normals}"
 
 
 def title_of(preset: str) -> str:

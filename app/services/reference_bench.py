@@ -142,7 +142,8 @@ def measure_references(
                 draw.shots, _reference_maps(cells, tokens, draw), strict=True
             ):
                 in_units = shot.reference.units.of_map(reference_map)
-                both = fused(shot.zero_shot.units.of_map(zero_shot_map - matched_map), in_units, reference_weight(None))
+                weight = reference_weight(None, shot.zero_shot.of_normal)
+                both = fused(shot.zero_shot.units.of_map(zero_shot_map - matched_map), in_units, weight)
                 top_k = _zero_shot_reader(cells).top_k
                 scores[REFERENCES, shot.count][seed, index] = top_fraction_mean(in_units, top_k)
                 scores[FUSED, shot.count][seed, index] = top_fraction_mean(both, top_k)

@@ -3,7 +3,9 @@
 From what a method says about a patch is taken off what it says about the reference patches that look like it: a method
 that fires on grain fires on the grain of the references too, and only the excess is left.  Both maps are then put into
 units of the object at hand, in which 0 is the level of its normal pixels and 1 the score that its next normal picture
-exceeds with a probability of 2 %, and averaged; the shares can be chosen.
+exceeds with a probability of 2 %, and averaged.  The references' share follows what the method says about them: one
+that hardly fires on normal pictures of this object is trusted, one that fires on them up to its own threshold is not.
+The shares can be chosen by hand too.
 
 Rule and constants were chosen on held-out synthetic objects, where the average over objects is better than that of the
 better source alone for 1, 2, 4 and 8 references.
@@ -22,7 +24,12 @@ from app.services.inspection import FloatMaps
 if TYPE_CHECKING:
     from models.calibration import Thresholds
 
-DEFAULT_WEIGHT: Final = 0.5  # share of the references
+UNCALIBRATED_WEIGHT: Final = 0.5  # share of the references where the method's own threshold is unknown
+# The references' share, by their mean score in the method's own units: 0 is its normal level, 1 its threshold.
+_TRUSTED_TO: Final = 0.4
+_DISTRUSTED_FROM: Final = 0.9
+_LEAST_WEIGHT: Final = 0.2
+_MOST_WEIGHT: Final = 0.9
 FEWEST_TO_COMPARE: Final = 3  # references; the excess over fewer is not told by leaving one out
 _USUAL_SCORE: Final = 0.6  # what normal pictures score, from a method's level to its threshold
 # The excess of normal pictures on synthetic objects, in the same units: mean, its spread among objects, and within one.
@@ -62,6 +69,7 @@ class Adapted:
 
     units: Units
     suspicious: float  # in these units
+    of_normal: float | None = None  # mean score of the references in the source's general units; None = it has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +107,8 @@ def of_excess(
     unit = own.size if own is not None else max(float(np.mean(scores) - np.mean(levels)), _SMALLEST_UNIT) / _USUAL_SCORE
     prior = _Prior(_USUAL_EXCESS * unit, _AMONG_OBJECTS * unit, _WITHIN_AN_OBJECT * unit)
     units = Units(0.0, _limit(excesses, ANOMALOUS_QUANTILE, prior))
-    return Adapted(units, units.of(_limit(excesses, SUSPICIOUS_QUANTILE, prior)))
+    of_normal = None if own is None else own.of(float(np.mean(scores)))
+    return Adapted(units, units.of(_limit(excesses, SUSPICIOUS_QUANTILE, prior)), of_normal)
 
 
 def of_zero_shot_score(own: Thresholds | None, scores: Sequence[float]) -> Units:
@@ -121,9 +130,18 @@ def of_zero_shot_score(own: Thresholds | None, scores: Sequence[float]) -> Units
     return Units(2.0 * mean - limit, limit)
 
 
-def reference_weight(asked: float | None) -> float:
-    """The share of the reference map, in [0, 1]; None = the default."""
-    return DEFAULT_WEIGHT if asked is None else asked
+def reference_weight(asked: float | None, of_normal: float | None) -> float:
+    """The share of the reference map, in [0, 1].
+
+    Args:
+        asked: by the user; None = by the rule.
+        of_normal: `Adapted.of_normal` of the method.
+    """
+    if asked is not None:
+        return asked
+    if of_normal is None:
+        return UNCALIBRATED_WEIGHT
+    return float(np.interp(of_normal, (_TRUSTED_TO, _DISTRUSTED_FROM), (_LEAST_WEIGHT, _MOST_WEIGHT)))
 
 
 def fused(zero_shot: FloatMaps, reference: FloatMaps, weight: float) -> FloatMaps:

@@ -118,7 +118,7 @@ def combine(
         references: what it was compared with.
         seen: the distances to them.
         zero_shot: the method beside them.
-        asked_weight: the references' share; None = the default.
+        asked_weight: the references' share; None = by the rule.
     Returns:
         The score is that of the fused map; where the method scores by more than pixels, both scores are mixed likewise.
     """
@@ -127,16 +127,19 @@ def combine(
     assert seen.thresholds is not None
     of_refs = of_references(seen.thresholds)
     reference_map = of_refs.units.of_map(seen.anomaly_map)
+    reference_score = of_refs.units.of(seen.image_score)
     if zero_shot is None:
         weight, anomaly_map, zero_shot_map, suspicious = 1.0, reference_map, None, of_refs.suspicious
-        image_score = of_refs.units.of(seen.image_score)
+        zero_shot_score = None
+        image_score = reference_score
     else:
         adapted = adapt(zero_shot.on_references, zero_shot.sight.reader, zero_shot.sight.thresholds)
-        weight = reference_weight(asked_weight)
+        weight = reference_weight(asked_weight, adapted.of_normal)
         zero_shot_map = adapted.units.of_map(zero_shot.sight.anomaly_map - zero_shot.matched_map)
         anomaly_map = fused(zero_shot_map, reference_map, weight)
         suspicious = (1.0 - weight) * adapted.suspicious + weight * of_refs.suspicious
-        image_score = _score(zero_shot, anomaly_map, of_refs.units.of(seen.image_score), weight)
+        zero_shot_score = _zero_shot_score(zero_shot, zero_shot_map)
+        image_score = _score(zero_shot, anomaly_map, zero_shot_score, reference_score, weight)
     for values in (anomaly_map, reference_map):
         values.flags.writeable = False
     notes = (*references.notes, *references.notes_on(picture))
@@ -147,10 +150,13 @@ def combine(
         sources=ReferenceSources(
             key=references.key,
             names=references.names,
+            digests=references.digests,
             notes=notes,
             weight=weight,
             zero_shot_map=zero_shot_map,
             reference_map=reference_map,
+            zero_shot_score=zero_shot_score,
+            reference_score=reference_score,
             layer_maps=seen.reader.layer_maps(seen.maps),
             layers=seen.reader.available,
             layer_scale=_layer_scale(references, seen.reader),
@@ -198,13 +204,22 @@ def adapt(on_references: OnReferences, reader: MapReader, own: Thresholds | None
     return of_excess(general, [one.normal_level for one in alone], [one.pixel for one in alone], excess)
 
 
-def _score(zero_shot: ZeroShot, anomaly_map: FloatMaps, of_references_alone: float, weight: float) -> float:
+def _zero_shot_score(zero_shot: ZeroShot, zero_shot_map: FloatMaps) -> float:
+    """What the method alone scores, in units."""
     sight = zero_shot.sight
     if sight.reader.reading.score == "pixels":
-        return top_fraction_mean(anomaly_map, sight.reader.top_k)
+        return top_fraction_mean(zero_shot_map, sight.reader.top_k)
     singles = [thresholds_of(one, sight.reader).anomalous for one in zero_shot.on_references.alone]
-    units = of_zero_shot_score(sight.thresholds, singles)
-    return (1.0 - weight) * units.of(sight.image_score) + weight * of_references_alone
+    return of_zero_shot_score(sight.thresholds, singles).of(sight.image_score)
+
+
+def _score(
+    zero_shot: ZeroShot, anomaly_map: FloatMaps, of_zero_shot: float, of_references_alone: float, weight: float
+) -> float:
+    reader = zero_shot.sight.reader
+    if reader.reading.score == "pixels":
+        return top_fraction_mean(anomaly_map, reader.top_k)
+    return (1.0 - weight) * of_zero_shot + weight * of_references_alone
 
 
 def _layer_scale(references: References, reader: MapReader) -> ColourScale:

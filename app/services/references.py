@@ -52,7 +52,7 @@ class ReferenceOptions:
 class References:
     """What normal looks like, ready to be compared with."""
 
-    key: str  # of pictures, options and backbone; equal for equal references
+    key: str  # of pictures, their names, options and backbone; equal for equal references
     names: tuple[str, ...]  # of the K different pictures
     digests: tuple[str, ...]
     facts: tuple[PictureFacts, ...]
@@ -127,13 +127,25 @@ class ReferenceBuilder:
                 "those that differ most."
             )
         copies = len(pictures) - len(unique)
-        key = _key([picture.digest for picture in unique], options, copies, self.describer())
+        key = _key([(picture.name, picture.digest) for picture in unique], options, copies, self.describer())
         with self._build_lock:
             built = self._built.get(key)
             if built is None:
                 built = self._build(key, unique, pictures, options)
                 self._built.put(key, built)
             return built
+
+    def find(self, named: Sequence[tuple[str, str]], options: ReferenceOptions) -> References | None:
+        """A bank that is in memory, without reading its pictures again.
+
+        Args:
+            named: (name, digest) of each picture, all different.
+            options: how the bank was made.
+        Returns:
+            None where it has to be built.
+        """
+        describer = self._describer
+        return None if describer is None else self._built.get(_key(named, options, 0, describer))
 
     def tokens(self, picture: Picture) -> Tensor:
         """Tokens of a picture as it is, (L, N, D), from memory if they are there."""
@@ -277,6 +289,7 @@ def facts_of(picture: Picture) -> PictureFacts:
     return PictureFacts(name=picture.name, digest=picture.digest, size_hw=(picture.rgb.shape[0], picture.rgb.shape[1]))
 
 
-def _key(digests: Sequence[str], options: ReferenceOptions, copies: int, describer: PatchDescriber) -> str:
-    parts = (*digests, options, copies, describer.image_size, describer.layers, describer.spec.name)
+def _key(named: Sequence[tuple[str, str]], options: ReferenceOptions, copies: int, describer: PatchDescriber) -> str:
+    """By names too: results carry them, and two visitors may call one picture differently."""
+    parts = (*named, options, copies, describer.image_size, describer.layers, describer.spec.name)
     return hashlib.sha256(repr(parts).encode()).hexdigest()

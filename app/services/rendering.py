@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from app.services.colour_bar import beside, colour_bar
-from app.services.colours import DEFAULT_COLOUR_MAP, colourise, fused_scale
-from app.services.inspection import Inspection
+from app.services.colours import DEFAULT_COLOUR_MAP, ColourScale, colourise, fused_scale
+from app.services.inspection import FloatMaps, Inspection
 from app.services.regions import Region
 
 _CLEAR_BELOW: Final = 0.4  # share of the scale; only what comes near the threshold is coloured
@@ -85,13 +85,26 @@ def map_image(
     Returns:
         (h, w + bar, 4) uint8, transparent around the bar.
     """
-    height, width = inspection.anomaly_map.shape
+    return drawn_map(
+        inspection.anomaly_map, fused_scale(inspection), inspection.threshold, colour_map, max_side_px=max_side_px
+    )
+
+
+def drawn_map(
+    anomaly_map: FloatMaps,
+    scale_of_map: ColourScale,
+    threshold: float | None,
+    colour_map: str = DEFAULT_COLOUR_MAP,
+    *,
+    max_side_px: int = 900,
+) -> NDArray[np.uint8]:
+    """`map_image` of any map (H, W) on any scale; None = no threshold is marked."""
+    height, width = anomaly_map.shape
     # A bar beside a picture of a few pixels would have no room for its numbers.
     scale = max(320, min(max_side_px, max(height, width))) / max(height, width)
     size_hw = max(1, round(height * scale)), max(1, round(width * scale))
-    scale_of_map = fused_scale(inspection)
-    colours = colourise(scale_of_map.share(_sample(inspection.anomaly_map, size_hw)), colour_map)
-    return beside(colours, colour_bar(colour_map, scale_of_map, inspection.threshold, max(240, size_hw[0])))
+    colours = colourise(scale_of_map.share(_sample(anomaly_map, size_hw)), colour_map)
+    return beside(colours, colour_bar(colour_map, scale_of_map, threshold, max(240, size_hw[0])))
 
 
 def _blend(inspection: Inspection, look: Look, base: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -8,9 +8,11 @@ from typing import Any
 
 import gradio as gr
 
+from app.services.reference_reading import read_references
+from app.services.references import ReferenceOptions, References
 from app.services.results import detailed_record, write_map_npy, write_overlay_png
 from app.services.words import check_fits, own_words, takes_words, words_of
-from app.ui.components import picture_input, uploaded_path
+from app.ui.components import picture_input, uploaded_path, uploaded_paths
 from app.ui.errors import shows_errors
 from app.ui.handlers import Desk
 from models.config import InspectionConfig
@@ -38,6 +40,10 @@ def build_api(desk: Desk) -> None:
         object_name: str = "",
         normal: list[str] | None = None,
         anomalous: list[str] | None = None,
+        references: list[dict[str, Any]] | None = None,
+        reference_weight: float | None = None,
+        rotations: bool = False,
+        flips: bool = False,
     ) -> tuple[dict[str, Any], str, str]:
         """Find what is anomalous in one picture.
 
@@ -52,6 +58,10 @@ def build_api(desk: Desk) -> None:
             object_name: what the picture shows, for presets that compare with words; "" for the model's own.
             normal: its normal states, such as "intact {}"; [] for the model's own.
             anomalous: its anomalous states, such as "cracked {}" or just "cracked"; [] for the model's own.
+            references: 1 to 32 normal pictures of the same object to compare with; [] for none.
+            reference_weight: their share in [0, 1], 1 = they alone decide; by the rule if it is not given.
+            rotations: compare with the references turned by 90, 180 and 270 degrees too.
+            flips: compare with their mirror images too.
 
         Returns:
             The result as JSON (score, threshold, verdict, regions), the overlay as PNG, and the map as float32 .npy.
@@ -63,8 +73,10 @@ def build_api(desk: Desk) -> None:
         own = own_words(desk.engine.inspector.model(entry.name)) if takes_words(entry) else None
         prompts = words_of(object_name, _texts("normal", normal), _texts("anomalous", anomalous), own)
         check_fits(entry, alpha=alpha, top_patches=top_patches, prompts=prompts)
-        settings = replace(_settings(layers, top_k, sigma, alpha, top_patches), prompts=prompts)
-        inspection = desk.engine.inspector.inspect(load_picture(Path(path)), entry.name, settings)
+        settings = replace(_settings(layers, top_k, sigma, alpha, top_patches, reference_weight), prompts=prompts)
+        paths = [Path(reference) for reference in uploaded_paths(references)]
+        compared = _built(desk, paths, ReferenceOptions(rotations=bool(rotations), flips=bool(flips)))
+        inspection = desk.engine.inspector.inspect(load_picture(Path(path)), entry.name, settings, compared)
         folder, name = desk.scratch.folder(), Path(inspection.picture.name).stem or "picture"
         overlay = write_overlay_png(inspection, folder / f"{name}.overlay.png")
         record = detailed_record(inspection)
@@ -83,6 +95,10 @@ def build_api(desk: Desk) -> None:
             gr.Textbox("", label="object_name"),
             gr.JSON([], label="normal"),
             gr.JSON([], label="anomalous"),
+            gr.File(None, label="references", file_count="multiple"),
+            gr.Number(None, label="reference_weight"),
+            gr.Checkbox(False, label="rotations"),
+            gr.Checkbox(False, label="flips"),
         ]
         outputs = [gr.JSON(label="result"), gr.File(label="overlay"), gr.File(label="map")]
         gr.Button("inspect").click(
@@ -91,7 +107,12 @@ def build_api(desk: Desk) -> None:
 
 
 def _settings(
-    layers: Any, top_k: float | None, sigma: float | None, alpha: float | None, top_patches: float | None
+    layers: Any,
+    top_k: float | None,
+    sigma: float | None,
+    alpha: float | None,
+    top_patches: float | None,
+    reference_weight: float | None,
 ) -> InspectionConfig:
     """The settings that were sent.
 
@@ -109,9 +130,24 @@ def _settings(
             blur_sigma=4.0 if sigma is None else float(sigma),
             alpha=None if alpha is None else float(alpha),
             top_patches=None if top_patches is None else int(top_patches),
+            reference_weight=None if reference_weight is None else float(reference_weight),
         )
     except ValueError as error:
         raise DataError(f"The settings do not fit: {error}.") from error
+
+
+def _built(desk: Desk, paths: list[Path], options: ReferenceOptions) -> References | None:
+    """The bank of the references that were sent; the result's note names what is doubtful about them.
+
+    Raises:
+        DataError: there are too many, or one of them cannot be read: nobody would see that it is missing.
+    """
+    if not paths:
+        return None
+    pictures, refused = read_references(paths)
+    if refused:
+        raise DataError(refused[0])
+    return desk.engine.inspector.references.build(pictures, options)
 
 
 def _texts(name: str, value: Any) -> list[str]:

@@ -39,6 +39,19 @@ def uploaded_path(payload: dict[str, Any] | None) -> str | None:
     return path
 
 
+def uploaded_paths(payload: Any) -> list[str]:
+    """The paths of the untouched files in what a file input sends.
+
+    Raises:
+        PictureError: no uploaded files came with it.
+    """
+    if payload is None:
+        return []
+    if not isinstance(payload, list) or not all(isinstance(entry, dict) for entry in payload):
+        raise PictureError("The pictures did not arrive as files; upload them again.")
+    return [path for path in map(uploaded_path, payload) if path is not None]
+
+
 def is_uploaded(path: object) -> TypeGuard[str]:
     """Whether this is the path of something in the folder where Gradio keeps uploads."""
     return isinstance(path, str) and Path(path).resolve().is_relative_to(Path(get_upload_folder()).resolve())

@@ -10,8 +10,10 @@ import gradio as gr
 
 from app.services.colours import COLOUR_MAPS, DEFAULT_COLOUR_MAP, fused_scale
 from app.services.inspection import Inspection
+from app.services.references import ReferenceOptions
 from app.services.rendering import Look
 from app.services.words import takes_words
+from app.ui.references_panel import ReferencePanel
 from app.ui.scoring_controls import MOST_PATCHES, ScoringComponents, build_scoring
 from app.ui.session import Session
 from app.ui.views import digits_of
@@ -35,6 +37,8 @@ class Controls:
     colour_map: str
     alpha: float
     top_patches: int
+    rotations: bool
+    flips: bool
 
     @classmethod
     def read(cls, values: tuple[Any, ...]) -> Controls:
@@ -43,7 +47,9 @@ class Controls:
         Raises:
             DataError: no layer is chosen.
         """
-        layers, top_k_percent, blur_sigma, style, opacity_percent, colour_map, alpha, top_patches = values
+        (
+            layers, top_k_percent, blur_sigma, style, opacity_percent, colour_map, alpha, top_patches, rotations, flips
+        ) = values  # fmt: skip
         if not layers:
             raise DataError("Choose at least one layer; the result shown is that of the last choice.")
         return cls(
@@ -55,6 +61,8 @@ class Controls:
             colour_map=colour_map,
             alpha=float(alpha),
             top_patches=int(top_patches),
+            rotations=bool(rotations),
+            flips=bool(flips),
         )
 
     def settings(self, session: Session) -> InspectionConfig:
@@ -68,7 +76,12 @@ class Controls:
             alpha=None if preset.alpha is None else min(1.0, max(0.0, self.alpha)),
             top_patches=None if preset.top_patches is None else min(MOST_PATCHES, max(1, self.top_patches)),
             prompts=session.prompts if takes_words(preset) else None,
+            reference_weight=session.reference_weight if session.references else None,
         )
+
+    def reference_options(self) -> ReferenceOptions:
+        """How normal pictures are compared with."""
+        return ReferenceOptions(rotations=self.rotations, flips=self.flips)
 
     def look(self) -> Look:
         """How the overlay is drawn."""
@@ -91,17 +104,22 @@ class ControlComponents:
     scoring: ScoringComponents
     threshold: gr.Slider
     calibrated: gr.Button
+    references: ReferencePanel
 
     def inputs(self) -> list[Any]:
         """The components whose values make a `Controls`, in its order."""
         return [
             self.layers, self.scoring.top_k, self.blur_sigma, self.style, self.opacity, self.colour_map,
-            self.scoring.alpha, self.scoring.top_patches,
+            self.scoring.alpha, self.scoring.top_patches, *self.references.inputs(),
         ]  # fmt: skip
 
 
-def build_controls() -> ControlComponents:
-    """Put the controls where the caller's layout is."""
+def build_controls(references: ReferencePanel) -> ControlComponents:
+    """Put the controls where the caller's layout is.
+
+    Args:
+        references: whose weight and options belong to them; it stands elsewhere on the page.
+    """
     preset = PRESETS[DEFAULT_PRESET]
     layers = gr.CheckboxGroup(
         choices=layer_choices(preset.layers),
@@ -142,7 +160,7 @@ def build_controls() -> ControlComponents:
         label="Colour map",
         elem_id="colour-map",
     )
-    return ControlComponents(layers, blur_sigma, style, opacity, colour_map, scoring, threshold, calibrated)
+    return ControlComponents(layers, blur_sigma, style, opacity, colour_map, scoring, threshold, calibrated, references)
 
 
 def layer_choices(layers: Sequence[int]) -> list[tuple[str, int]]:

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Final
 
 from app.services.annotating import Annotator
+from app.services.beside_normals import asked_for
+from app.services.next_to_label import LookingProgress
 from app.services.proposing import ProposingProgress
 from app.store.exchange.exporting import ExportReport, export_zip
 from app.store.intake.report import IntakeReport
 from app.store.intake.take_in import take_in
 from app.ui.scratch import Scratch
 from models.errors import DataError
+from models.registry import get_preset
 
 _MOST_LINES: Final = 40
 _TELL_EVERY_S: Final = 0.3
@@ -41,7 +44,10 @@ class CorrectDesk:
         return intake_text(report)
 
     def propose_all(self, preset: str) -> Iterator[str]:
-        """Propose for every image that has no proposal of this preset's model yet; yields what to show.
+        """Propose for every image that has no proposal of this preset's model yet, and order the queue by benefit.
+
+        Returns:
+            What to show.
 
         Raises:
             WeightsError: the preset's weights are missing or damaged.
@@ -51,8 +57,17 @@ class CorrectDesk:
             if time.monotonic() - told_s >= _TELL_EVERY_S:
                 told_s = time.monotonic()
                 yield proposing_text(progress)
+        for looking in self._look(preset):
+            if time.monotonic() - told_s >= _TELL_EVERY_S:
+                told_s = time.monotonic()
+                yield looking_text(looking)
         if progress is not None:
             yield proposing_text(progress, finished=True)
+
+    def _look(self, preset: str) -> Iterator[LookingProgress]:
+        """The images as a preset sees them alone; one that knows nothing but references sees none."""
+        name = asked_for(preset).preset
+        return iter(()) if get_preset(name).needs_references else self.annotator.next_to_label.look(name)
 
     def export(self, format_name: str) -> tuple[str, str]:
         """Write the workspace's annotations as a zip; returns its path and the report.
@@ -85,6 +100,11 @@ def proposing_text(progress: ProposingProgress, *, finished: bool = False) -> st
     how_far = "Proposals are there" if finished else "Proposing"
     first = f"{how_far}: {progress.done:,} of {progress.total:,} images, {progress.proposed:,} new."
     return "\n".join([first, *_shortened(progress.refused)])
+
+
+def looking_text(progress: LookingProgress) -> str:
+    """How far comparing the images is, for the queue's order by benefit."""
+    return f"Looking for what to label next: {progress.done:,} of {progress.total:,} images."
 
 
 def export_text(report: ExportReport) -> str:

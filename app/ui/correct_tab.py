@@ -13,7 +13,7 @@ from app.ui.correct_handlers import CorrectDesk
 from app.ui.downloads import CLICK
 from app.ui.errors import shows_errors, shows_errors_of_steps
 from app.ui.folder_import import arrived_zip, folder_import, refuse
-from app.ui.presets import preset_choices
+from app.ui.presets import proposal_choices
 from app.ui.workbench_component import refresh, use_preset, workbench
 from app.ui.workbench_server import account_of
 from models.registry import DEFAULT_PRESET
@@ -53,7 +53,7 @@ def build_correct_tab(desk: CorrectDesk) -> CorrectTab:
             "Import pictures or a zip", file_count="multiple", size="sm", scale=0, elem_id="import-files", min_width=170
         )
         folder = folder_import("Import a folder", "import-folder")
-        preset = _choice(preset_choices(statuses), DEFAULT_PRESET, "Proposals by", "correct-preset")
+        preset = _choice(proposal_choices(statuses), DEFAULT_PRESET, "Proposals by", "correct-preset")
         propose = gr.Button("Propose for all", size="sm", scale=0, elem_id="propose-all", min_width=120)
         stop = gr.Button(
             "Stop", size="sm", scale=0, elem_id="propose-stop", min_width=70, variant="stop", visible=False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 
@@ -13,60 +13,22 @@ from app.services.inspection import Inspection
 from app.services.layer_sheet import layer_sheet
 from app.services.rendering import map_image, overlay_image
 from app.services.words import check_readable, own_words, takes_words, words_written
-from app.ui import views
+from app.ui import reference_views, views
 from app.ui.controls import Controls, layer_choices, layers_info, threshold_update
 from app.ui.engine import Engine
 from app.ui.presets import caption_update, first_ready, picker_value
+from app.ui.reference_shelf import ReferenceShelf
 from app.ui.scoring_controls import scoring_updates
 from app.ui.scratch import Scratch
 from app.ui.session import NewestChoices, PictureShelf, Session, ShelvedPicture
+from app.ui.shown import Chosen, OfModel, Shown, nothing_shown
 from app.ui.words import word_fields, words_label
 from models.config import InspectionConfig
-from models.errors import PictureError, WeightsError
+from models.errors import DataError, PictureError, WeightsError
+from models.presets import NEEDS_REFERENCES
 from models.registry import DEFAULT_PRESET, PRESETS, get_preset
 
-
-class Shown(NamedTuple):
-    """New values for the outputs of every redraw, in their order."""
-
-    session: Session
-    compare: Any
-    verdict: Any
-    threshold: Any
-    calibrated: Any
-    fused_map: Any
-    sheet: Any
-    regions_heading: Any
-    regions: Any
-    weights: Any
-    alignment: Any
-
-
-class Chosen(NamedTuple):
-    """New values for what depends on the preset, in the order of `InspectTab.chosen`."""
-
-    session: Any
-    picker: Any
-    caption: Any
-    layers: Any
-    blur_sigma: Any
-    words: Any
-    alignment: Any
-    by_pixels: Any
-    top_k: Any
-    by_patches: Any
-    alpha: Any
-    top_patches: Any
-
-
-class OfModel(NamedTuple):
-    """New values for what only the loaded model knows, in the order of `InspectTab.of_model`."""
-
-    object_name: Any
-    normal: Any
-    anomalous: Any
-    words: Any
-    alpha: Any
+__all__ = ["Chosen", "Desk", "OfModel", "Shown", "nothing_shown"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,13 +39,15 @@ class Desk:
     shelf: PictureShelf
     scratch: Scratch
     newest: NewestChoices = field(default_factory=NewestChoices)
+    references: ReferenceShelf = field(default_factory=ReferenceShelf)
 
     def open_picture(self, path: str | None, session: Session, *values: Any) -> tuple[Any, ...]:
         """A picture was uploaded, pasted, photographed or picked: inspect it at once."""
         if path is None:
             self.newest.choose(replace(session, picture=None))
             return nothing_shown(session)
-        opened = replace(session.with_page(), picture=self.shelf.open(path))
+        references = self.newest.of(session).references  # some may have been added a moment ago
+        opened = replace(session.with_page(), picture=self.shelf.open(path), references=references)
         return self._redraw_chosen(opened, values)
 
     def redraw(self, session: Session, *values: Any) -> tuple[Any, ...]:
@@ -93,8 +57,7 @@ class Desk:
             return (gr.skip() if is_outdated else session, *[gr.skip()] * (len(Shown._fields) - 1))
         controls = Controls.read(values)
         shelved = self.shelf.get(session.picture)
-        settings = self._settings(controls, session)
-        inspection = self.engine.inspector.inspect(shelved.picture, session.preset, settings)
+        inspection = self._inspect(shelved, controls, session)
         if self.newest.is_outdated(session):
             return (gr.skip(),) * len(Shown._fields)
         return self._show(inspection, controls, shelved, replace(session, drawn=repr(values)))
@@ -112,6 +75,14 @@ class Desk:
     def use_calibrated(self, session: Session, *values: Any) -> tuple[Any, ...]:
         """Go back to the calibrated threshold; also right after a change of layers, which changes the unit."""
         return self.redraw(replace(session, threshold=None), *values)
+
+    def set_reference_weight(self, weight: float, session: Session, *values: Any) -> tuple[Any, ...]:
+        """The share of the normal pictures was set by hand."""
+        return self.redraw(replace(session, reference_weight=min(1.0, max(0.0, float(weight)))), *values)
+
+    def use_weight_by_rule(self, session: Session, *values: Any) -> tuple[Any, ...]:
+        """Go back to the share that follows from what the method says about the normal pictures."""
+        return self.redraw(replace(session, reference_weight=None), *values)
 
     def use_words(
         self, object_name: str, normal: str, anomalous: str, session: Session, *values: Any
@@ -169,12 +140,14 @@ class Desk:
         status = next(status for status in statuses if status.preset == name)
         if not status.ready:
             raise WeightsError(f"{preset.title} has no weights here: {status.how_to_get}")
+        newest = self.newest.of(session)  # a picture that is still being inspected was chosen before this
+        if preset.needs_references and not newest.references:
+            raise DataError(NEEDS_REFERENCES.format(method=preset.method))
         loaded = self.engine.status if name == DEFAULT_PRESET and self.engine.status.layers else preset
         layers = gr.update(
             choices=layer_choices(loaded.layers), value=list(loaded.default_layers), info=layers_info(preset)
         )
-        # A picture that is still being inspected was chosen before this.
-        chosen = replace(session, preset=name, threshold=None, picture=self.newest.of(session).picture)
+        chosen = replace(session, preset=name, threshold=None, picture=newest.picture, references=newest.references)
         self.newest.choose(chosen)
         return Chosen(
             chosen,
@@ -213,9 +186,13 @@ class Desk:
         if session.picture is None:
             raise PictureError("There is no result yet; choose a picture first.")
         controls = Controls.read(values)
-        picture = self.shelf.get(session.picture).picture
-        settings = self._settings(controls, session)
-        return self.engine.inspector.inspect(picture, session.preset, settings), controls
+        return self._inspect(self.shelf.get(session.picture), controls, session), controls
+
+    def _inspect(self, shelved: ShelvedPicture, controls: Controls, session: Session) -> Inspection:
+        """Inspect a picture, compared with the session's references where there are some."""
+        inspector, settings = self.engine.inspector, self._settings(controls, session)
+        references = self.references.references(inspector.references, session.references, controls.reference_options())
+        return inspector.inspect(shelved.picture, session.preset, settings, references)
 
     def _redraw_chosen(self, session: Session, values: tuple[Any, ...]) -> tuple[Any, ...]:
         """`redraw` with another picture or other words, which is from now on what the page wants."""
@@ -236,9 +213,15 @@ class Desk:
         overlay = overlay_image(inspection, look, shelved.preview)
         sheet_key = _sheet_key(inspection, look.colour_map)
         is_other = sheet_key != session.sheet
+        sources = reference_views.sources_key(inspection, look.colour_map)
+        zero_shot_map, reference_map = (
+            (gr.skip(), gr.skip())
+            if sources == session.sources
+            else reference_views.source_updates(inspection, look.colour_map, self.scratch)
+        )
         title = views.fused_title(inspection)
         return Shown(
-            session=replace(session, sheet=sheet_key),
+            session=replace(session, sheet=sheet_key, sources=sources),
             compare=(shelved.preview_path, self.scratch.png(overlay, "overlay")),
             verdict=views.verdict_value(inspection),
             threshold=threshold_update(inspection),
@@ -249,6 +232,10 @@ class Desk:
             regions=views.region_rows(inspection),
             weights=views.weights_sentence(inspection),
             alignment=None if is_other else gr.skip(),
+            zero_shot_map=zero_shot_map,
+            reference_map=reference_map,
+            references_say=reference_views.says_value(session, inspection),
+            **reference_views.weight_updates(session, inspection),
         )
 
     def _sheet(self, inspection: Inspection, colour_map: str) -> Any:
@@ -264,26 +251,9 @@ def _sheet_key(inspection: Inspection, colour_map: str) -> tuple[str, ...]:
     return (
         inspection.picture.digest,
         inspection.preset,
+        inspection.checkpoint,
         colour_map,
         str(inspection.layers),
         str(inspection.alpha),
         repr(inspection.settings.prompts),
-    )
-
-
-def nothing_shown(session: Session) -> Shown:
-    """The page without a picture."""
-    empty = replace(session, picture=None, threshold=None, sheet=())
-    return Shown(
-        empty,
-        None,
-        views.empty_verdict(),
-        gr.update(interactive=False),
-        gr.update(interactive=False),
-        None,
-        None,
-        "",
-        [],
-        "",
-        None,
     )

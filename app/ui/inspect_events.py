@@ -15,6 +15,7 @@ from app.ui.errors import shows_errors
 from app.ui.examples import Example
 from app.ui.handlers import Desk
 from app.ui.session import Session
+from models.registry import PRESETS
 
 if TYPE_CHECKING:
     from app.ui.inspect_tab import InspectTab
@@ -54,7 +55,7 @@ def _connect_picture(tab: InspectTab, desk: Desk, examples: Sequence[Example]) -
         show_progress_on=tab.verdict,
         # A paste first reports an empty input, then the picture; "once" would drop the second while the first runs.
         trigger_mode="always_last",
-        **_model_event(),
+        **model_event(),
     )
     arrived.success(
         partial(_browser_preview, desk),
@@ -69,7 +70,7 @@ def _connect_picture(tab: InspectTab, desk: Desk, examples: Sequence[Example]) -
         [tab.session, *tab.controls.inputs()],
         tab.outputs(),
         show_progress="hidden",
-        **_redraw_event(),
+        **redraw_event(),
     )
     arrived.failure(desk.shown_picture, tab.session, tab.picture, show_progress="hidden", api_visibility="private")
 
@@ -82,7 +83,7 @@ def _connect_picture(tab: InspectTab, desk: Desk, examples: Sequence[Example]) -
         [tab.examples, tab.session, *tab.controls.inputs()],
         tab.outputs(),
         show_progress_on=tab.verdict,
-        **_model_event(),
+        **model_event(),
     ).success(desk.shown_picture, tab.session, tab.picture, show_progress="hidden", api_visibility="private")
 
 
@@ -92,21 +93,17 @@ def _connect_model(tab: InspectTab, desk: Desk) -> None:
     def pick(session: Session, event: gr.EventData) -> Any:
         return desk.choose_preset(str(event._data.get("name")), session)
 
-    def redraw(session: Session, progress: gr.Progress = _PROGRESS, *values: Any) -> Any:
-        _follow(desk, progress)
-        return desk.redraw(session, *values)
-
-    for changed in (
-        tab.picker.select(shows_errors(pick), tab.session, tab.chosen(), **_QUIET),
-        tab.method.input(shows_errors(desk.choose_method), [tab.method, tab.session], tab.chosen(), **_QUIET),
-    ):
+    picked = tab.picker.select(shows_errors(pick), tab.session, tab.chosen(), **_QUIET)
+    chosen = tab.method.input(shows_errors(desk.choose_method), [tab.method, tab.session], tab.chosen(), **_QUIET)
+    chosen.failure(lambda session: PRESETS[session.preset].method, tab.session, tab.method, **_QUIET)
+    for changed in (picked, chosen):
         changed.success(
-            shows_errors(redraw),
+            shows_errors(following(desk, desk.redraw)),
             [tab.session, *tab.controls.inputs()],
             tab.outputs(),
             show_progress_on=tab.verdict,
-            **_model_event(),
-        ).then(shows_errors(desk.of_model), tab.session, tab.of_model(), show_progress="hidden", **_model_event())
+            **model_event(),
+        ).then(shows_errors(desk.of_model), tab.session, tab.of_model(), show_progress="hidden", **model_event())
 
 
 def _connect_settings(tab: InspectTab, desk: Desk) -> None:
@@ -121,7 +118,7 @@ def _connect_settings(tab: InspectTab, desk: Desk) -> None:
             tab.outputs(),
             show_progress="hidden",
             trigger_mode="always_last",
-            **_redraw_event(),
+            **redraw_event(),
         )
 
     for slider in (scoring.top_k, controls.blur_sigma, controls.opacity, scoring.alpha, scoring.top_patches):
@@ -150,34 +147,44 @@ def _connect_text(tab: InspectTab, desk: Desk) -> None:
         [*words.fields(), *values],
         tab.outputs(),
         show_progress_on=tab.verdict,
-        **_model_event(),
+        **model_event(),
     ).success(
         shows_errors(title),
         tab.session,
         words.accordion,
         show_progress="hidden",
-        **_model_event(),
+        **model_event(),
     )
     words.back.click(
-        shows_errors(desk.use_own_words), values, tab.outputs(), show_progress_on=tab.verdict, **_model_event()
-    ).success(shows_errors(desk.of_model), tab.session, tab.of_model(), show_progress="hidden", **_model_event())
+        shows_errors(desk.use_own_words), values, tab.outputs(), show_progress_on=tab.verdict, **model_event()
+    ).success(shows_errors(desk.of_model), tab.session, tab.of_model(), show_progress="hidden", **model_event())
     tab.alignment.show.click(
         shows_errors(desk.alignment),
         values,
         tab.alignment.picture,
         show_progress_on=tab.alignment.picture,
-        **_model_event(),
+        **model_event(),
     )
 
 
-def _model_event() -> dict[str, Any]:
+def model_event() -> dict[str, Any]:
     """Settings of every event that may run the model: one at a time, and none of them in the API."""
     return {"concurrency_id": "model", "concurrency_limit": 1, "api_visibility": "private"}
 
 
-def _redraw_event() -> dict[str, Any]:
+def redraw_event() -> dict[str, Any]:
     """Settings of events that work on remembered layer maps, and so need not wait for anyone's picture."""
     return {"concurrency_id": "redraw", "concurrency_limit": 4, "api_visibility": "private"}
+
+
+def following(desk: Desk, handler: Callable[..., Any]) -> Callable[..., Any]:
+    """A handler of a session and values that says what is going on while it waits for the model."""
+
+    def followed(session: Session, progress: gr.Progress = _PROGRESS, *values: Any) -> Any:
+        _follow(desk, progress)
+        return handler(session, *values)
+
+    return followed
 
 
 def _follow(desk: Desk, progress: gr.Progress) -> None:

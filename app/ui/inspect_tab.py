@@ -16,6 +16,7 @@ from app.ui.examples import find_examples
 from app.ui.handlers import Desk
 from app.ui.inspect_events import connect
 from app.ui.presets import methods, picker_value
+from app.ui.references_panel import ReferencePanel, build_references_panel
 from app.ui.session import Session
 from app.ui.views import LAYERS_TITLE, TABLE_HEADERS, empty_verdict
 from app.ui.words import WordComponents, build_words
@@ -29,6 +30,7 @@ class InspectTab:
     session: gr.State
     picture: gr.Image
     examples: gr.Dataset
+    references: ReferencePanel
     method: gr.Radio
     picker: gr.HTML
     caption: gr.Markdown
@@ -37,6 +39,8 @@ class InspectTab:
     verdict: gr.HTML
     compare: gr.ImageSlider
     fused_map: gr.Image
+    zero_shot_map: gr.Image
+    reference_map: gr.Image
     sheet: gr.Image
     alignment: AlignmentComponents
     regions_heading: gr.Markdown
@@ -49,6 +53,7 @@ class InspectTab:
         return [
             self.session, self.compare, self.verdict, self.controls.threshold, self.controls.calibrated,
             self.fused_map, self.sheet, self.regions_heading, self.regions, self.weights, self.alignment.picture,
+            self.zero_shot_map, self.reference_map, *self.references.of_result(),
         ]  # fmt: skip
 
     def chosen(self) -> list[Any]:
@@ -81,11 +86,12 @@ def build_inspect_tab(desk: Desk) -> InspectTab:
                 placeholder="Drop a picture here\n- or -\nClick to choose one",
             )
             example_row = build_examples(examples, desk.scratch)
+            references = build_references_panel()
             method = gr.Radio(methods(), value=preset.method, label="Method", elem_id="method")
             picker = preset_picker(picker_value(desk.engine.inspector.statuses(), DEFAULT_PRESET), "backbone")
             caption = gr.Markdown(preset.caption, visible=bool(preset.caption), elem_id="caption")
             words = build_words(preset)
-            controls = build_controls()
+            controls = build_controls(references)
         with gr.Column(scale=1, min_width=520, elem_id="results"):
             verdict = verdict_panel(empty_verdict(), "verdict")
             compare = gr.ImageSlider(
@@ -101,9 +107,11 @@ def build_inspect_tab(desk: Desk) -> InspectTab:
                 "Correct this", size="sm", variant="primary", elem_id="correct-this", min_width=110, render=False
             )
             build_downloads(desk, session, controls.inputs(), correct)
-            with gr.Row(equal_height=False):
-                with gr.Column(scale=1, min_width=320):
+            with gr.Row(equal_height=False, elem_id="maps"):
+                with gr.Column(scale=1, min_width=290):
                     fused_map = _image("Fused map (sum of the chosen layers)", "fused-map")
+                zero_shot_map = _image("", "zero-shot-map", visible=False)
+                reference_map = _image("", "reference-map", visible=False)
                 with gr.Column(scale=1, min_width=320):
                     regions_heading = gr.Markdown(elem_id="regions-heading")
                     regions = gr.Dataframe(
@@ -122,12 +130,15 @@ def build_inspect_tab(desk: Desk) -> InspectTab:
                 label="Weights used", interactive=False, lines=2, elem_id="weights-used", buttons=["copy"]
             )
     tab = InspectTab(
-        session, picture, example_row, method, picker, caption, words, controls, verdict, compare, fused_map, sheet,
-        alignment, regions_heading, regions, weights, correct,
+        session, picture, example_row, references, method, picker, caption, words, controls, verdict, compare,
+        fused_map, zero_shot_map, reference_map, sheet, alignment, regions_heading, regions, weights, correct,
     )  # fmt: skip
     connect(tab, desk, examples)
     return tab
 
 
-def _image(label: str, elem_id: str) -> gr.Image:
-    return gr.Image(label=label, format="png", interactive=False, elem_id=elem_id, buttons=["fullscreen"])
+def _image(label: str, elem_id: str, *, visible: bool = True) -> gr.Image:
+    return gr.Image(
+        label=label, format="png", interactive=False, elem_id=elem_id, buttons=["fullscreen"], visible=visible,
+        min_width=290,
+    )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 
+from app.services.beside_normals import BESIDE_NORMALS
 from models.presets import Preset
 from models.registry import PRESETS, get_backbone_spec
 from models.status import PresetStatus
@@ -14,8 +15,8 @@ from models.text_registry import get_text_spec
 
 
 def methods() -> list[str]:
-    """The methods' names, each once, in the registry's order; the page has no place for references yet."""
-    return list(dict.fromkeys(preset.method for preset in PRESETS.values() if not preset.needs_references))
+    """The methods' names, each once, in the registry's order."""
+    return list(dict.fromkeys(preset.method for preset in PRESETS.values()))
 
 
 def first_ready(statuses: Sequence[PresetStatus], method: str) -> str | None:
@@ -31,6 +32,20 @@ def preset_choices(statuses: Sequence[PresetStatus]) -> list[tuple[str, str]]:
         for status in statuses
         if not PRESETS[status.preset].needs_references
     ]
+
+
+def proposal_choices(statuses: Sequence[PresetStatus]) -> list[tuple[str, str]]:
+    """`preset_choices`, and those with weights once more, compared with the confirmed normals of the workspace."""
+    beside = [
+        (f"With normals: {PRESETS[status.preset].title}", _beside_normals(PRESETS[status.preset]))
+        for status in statuses
+        if status.ready
+    ]
+    return preset_choices(statuses) + beside
+
+
+def _beside_normals(preset: Preset) -> str:
+    return preset.name if preset.needs_references else preset.name + BESIDE_NORMALS
 
 
 def picker_value(statuses: Sequence[PresetStatus], chosen: str) -> dict[str, Any]:

@@ -47,9 +47,12 @@ class Session:
     preset: str = DEFAULT_PRESET
     picture: PictureRef | None = None
     threshold: float | None = None  # set by hand, in units of the fused map; None = calibrated
+    references: tuple[PictureRef, ...] = ()  # normal pictures that each picture is compared with
+    reference_weight: float | None = None  # set by hand; None = by the rule
     prompts: PromptSet | None = None  # words of one's own, for methods that compare with text; None = the model's own
     drawn: str = ""  # the values of the controls that the result on screen was made with
     sheet: tuple[str, ...] = ()  # what the layer sheet on screen shows; it is drawn again only if this changes
+    sources: tuple[str, ...] = ()  # likewise the maps of the method alone and of the references alone
 
     def with_page(self) -> Session:
         """The same with a page, which is a new one if there is none yet."""
@@ -68,9 +71,8 @@ class NewestChoices:
         return self._sessions.get(session.page, session)
 
     def is_outdated(self, session: Session) -> bool:
-        """Whether its page has chosen another picture, preset or other words since."""
-        newest = self.of(session)
-        return (newest.picture, newest.preset, newest.prompts) != (session.picture, session.preset, session.prompts)
+        """Whether its page has chosen another picture, preset, other words or references since."""
+        return _choices(self.of(session)) != _choices(session)
 
     def choose(self, session: Session) -> None:
         """Make this the last choice of its page; pages that did nothing for long are forgotten."""
@@ -92,6 +94,10 @@ class NewestChoices:
             if self.of(session) is session:
                 self.choose(before)
             raise
+
+
+def _choices(session: Session) -> tuple[object, ...]:
+    return session.picture, session.preset, session.prompts, session.references
 
 
 @dataclass(frozen=True, slots=True, eq=False)

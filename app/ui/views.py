@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from app.services.colours import ColourScale, fused_scale, score_scale
+from app.services.heads import version_name
 from app.services.inspection import Inspection
 from app.services.scores import top_fraction_count
+from app.ui.reference_views import compared_sentence
 from models.registry import get_preset
 
 _TITLES = {
@@ -72,6 +74,8 @@ def verdict_value(inspection: Inspection) -> dict[str, Any]:
 def how_scored(inspection: Inspection) -> str:
     """One line: what was averaged, and what the threshold means."""
     averaged = _averaged(inspection)
+    if inspection.references is not None:  # the note is told where they are shown; here it would be too long
+        return f"{averaged} {_threshold_sentence(inspection)} {compared_sentence(inspection.references)}"
     note = f" Note: {inspection.note}." if inspection.note else ""
     return f"{averaged} {_threshold_sentence(inspection)}{note}"
 
@@ -109,6 +113,8 @@ def _threshold_sentence(inspection: Inspection) -> str:
         return f"Threshold {inspection.threshold:.{digits}f}{of_map}, set by hand{calibrated}."
     assert thresholds is not None
     quantile = f"{thresholds.normal_quantile * 100:.3g} %"
+    if inspection.references is not None:
+        return f"Threshold {inspection.threshold:.{digits}f} = above {quantile} of this object's normal pictures."
     return f"Threshold {inspection.threshold:.{digits}f}{of_map} = above {quantile} of held-out normal pictures."
 
 
@@ -124,6 +130,8 @@ def weights_sentence(inspection: Inspection) -> str:
     preset = get_preset(inspection.preset)
     layers = ", ".join(str(layer) for layer in inspection.layers)
     head = f"head {inspection.checkpoint[:12]} (SHA-256)" if preset.needs_head else "no head, nothing is trained"
+    if inspection.version:
+        head = f"{version_name(inspection)}, taught here: {head}"
     words = "" if inspection.settings.prompts is None else "; words: your own"
     note = f" {inspection.picture.note}" if inspection.picture.note else ""
     return f"{preset.title}; layers {layers}; backbone weights from {inspection.backbone}; {head}{words}.{note}"
@@ -131,6 +139,8 @@ def weights_sentence(inspection: Inspection) -> str:
 
 def fused_title(inspection: Inspection) -> str:
     """What the fused map is."""
+    if inspection.references is not None:
+        return f"Fused map: score {inspection.image_score:.2f}".replace("-", "\N{MINUS SIGN}")
     joined = "sum" if get_preset(inspection.preset).reading.joining == "sum" else "mean"
     return f"Fused map ({joined} of the chosen layers)"
 

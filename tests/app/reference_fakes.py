@@ -20,8 +20,11 @@ from torch import Tensor, nn
 from app.services.inspector import Inspector, LoadModel
 from app.services.patch_tokens import PatchDescriber
 from app.services.references import ReferenceBuilder
+from app.ui.engine import Engine
 from models.data.pictures import Picture
-from models.registry import BackboneSpec, get_backbone_spec
+from models.presets import DEFAULT_PRESET, NEAREST_PATCH_PRESET
+from models.registry import PRESETS, BackboneSpec, get_backbone_spec
+from models.status import PresetStatus
 from tests.app.fakes import FakeModel, nowhere
 
 GRID = 4
@@ -103,3 +106,23 @@ def grey_picture(
     if spot is not None:
         rgb[: size_hw[0] // 2, : size_hw[1] // 2] = spot
     return Picture(rgb=rgb, name=name, digest=f"{name} {level} {spot} {size_hw}", note="")
+
+
+def compared_engine(model: FakeModel, fake: FakeDescriber) -> Engine:
+    """An engine whose model and whose backbone for references are fakes, and whose small presets are ready."""
+    engine = Engine(nowhere(), load=cast(LoadModel, lambda _: model), describe=lambda: as_describer(fake))
+    ready = (DEFAULT_PRESET, NEAREST_PATCH_PRESET)
+    statuses = tuple(
+        PresetStatus(
+            preset=name,
+            ready=name in ready,
+            backbone_source="a fake",
+            head_source="a fake",
+            size_bytes=1_000_000 if name in ready else 0,
+            licence="",
+            how_to_get="" if name in ready else "It is a fake and cannot be got.",
+        )
+        for name in PRESETS
+    )
+    engine.inspector.statuses = lambda: statuses  # type: ignore[method-assign]
+    return engine

@@ -89,10 +89,27 @@ def test_scores_without_calibration_are_scaled_by_the_references_alone() -> None
     assert units.of(0.6) == pytest.approx(0.5)
 
 
-def test_half_is_the_references_unless_asked_otherwise() -> None:
-    assert reference_weight(None) == 0.5
-    assert reference_weight(0.0) == 0.0
-    assert reference_weight(0.9) == 0.9
+def test_a_method_that_fires_on_the_references_gives_way_to_them() -> None:
+    assert reference_weight(None, of_normal=-0.2) == pytest.approx(0.2)
+    assert reference_weight(None, of_normal=0.4) == pytest.approx(0.2)
+    assert reference_weight(None, of_normal=0.65) == pytest.approx(0.55)  # half way from 0.4 to 0.9
+    assert reference_weight(None, of_normal=0.9) == pytest.approx(0.9)
+    assert reference_weight(None, of_normal=7.0) == pytest.approx(0.9)
+
+
+def test_half_is_the_references_where_the_method_has_no_threshold_of_its_own() -> None:
+    assert reference_weight(None, of_normal=None) == 0.5
+
+
+def test_a_share_asked_for_is_taken_as_it_is() -> None:
+    assert reference_weight(0.0, of_normal=7.0) == 0.0
+    assert reference_weight(0.9, of_normal=0.1) == 0.9
+
+
+def test_what_a_method_says_about_normal_pictures_is_told_in_its_own_units() -> None:
+    # From -1 to 1 is one unit: a mean score of 0.5 lies at 0.75.
+    assert of_excess(OWN, [-1.0, -1.0], [0.4, 0.6], []).of_normal == pytest.approx(0.75)
+    assert of_excess(None, [0.1, 0.3], [0.7, 0.9], []).of_normal is None
 
 
 def test_maps_are_mixed_by_their_shares() -> None:

@@ -237,3 +237,11 @@ def test_records_tell_the_references_and_files_hold_both_sources(tmp_path: Path)
     assert [path.name for path in paths[4:]] == ["spotted.reference.npy", "spotted.zero-shot.npy"]
     assert inspection.reference_map is not None
     assert np.array_equal(np.load(paths[4]), inspection.reference_map)
+
+
+def test_each_source_has_the_score_that_it_would_have_alone() -> None:
+    sources = inspected().references
+    assert sources is not None
+    assert sources.zero_shot_score == pytest.approx(inspected(replace(SHARP, reference_weight=0.0)).image_score)
+    assert sources.reference_score == pytest.approx(inspected(replace(SHARP, reference_weight=1.0)).image_score)
+    assert inspected(preset=NEAREST_PATCH_PRESET).references.zero_shot_score is None  # type: ignore[union-attr]

@@ -220,3 +220,17 @@ def test_a_folder_with_more_than_32_pictures_is_refused_before_they_are_read(tmp
 
 def save(path: Path) -> None:
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 40, 3), dtype=np.uint8)).save(path)
+
+
+def test_a_bank_is_found_by_its_pictures_names_and_digests_without_reading_them_again() -> None:
+    fake = FakeDescriber()
+    builder = fake_builder(fake)
+    pictures = [grey_picture(200, "a.png"), grey_picture(210, "b.png")]
+    named = [(picture.name, picture.digest) for picture in pictures]
+    assert builder.find(named, ReferenceOptions()) is None
+
+    built = builder.build(pictures)
+
+    assert builder.find(named, ReferenceOptions()) is built
+    assert builder.find(named, ReferenceOptions(flips=True)) is None
+    assert builder.find([("theirs.png", named[0][1]), named[1]], ReferenceOptions()) is None

@@ -89,6 +89,17 @@ def test_proposing_for_all_ends_with_a_whole_count(desk: CorrectDesk, spot: Path
     assert list(desk.propose_all(DEFAULT_PRESET))[-1] == ("Proposals are there: 1 of 1 images, 1 new.")
 
 
+def test_proposing_for_all_orders_the_queue_by_benefit(desk: CorrectDesk, spot: Path) -> None:
+    desk.take_in([str(spot)], "", told)
+
+    list(desk.propose_all(DEFAULT_PRESET))
+
+    benefit = desk.annotator.workspace.queue(sort="benefit").items[0].benefit
+    assert benefit is not None
+    assert benefit.uncertain is not None
+    assert benefit.disagreement is not None
+
+
 def test_an_image_that_cannot_be_proposed_for_is_named() -> None:
     text = proposing_text(ProposingProgress(2, 3, 1, ("a.png is damaged.",)))
     assert text.splitlines() == ["Proposing: 2 of 3 images, 1 new.", "a.png is damaged."]

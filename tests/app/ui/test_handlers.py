@@ -22,7 +22,7 @@ from models.registry import DEFAULT_PRESET
 from models.status import PresetStatus
 from tests.app.fakes import FakeModel, loader, nowhere
 
-VALUES: tuple[Any, ...] = ([3, 6, 9, 12], 1.0, 4.0, HEATMAP, 65, "inferno", 0.7, 80)
+VALUES: tuple[Any, ...] = ([3, 6, 9, 12], 1.0, 4.0, HEATMAP, 65, "inferno", 0.7, 80, False, False)
 
 
 def desk_with(model: FakeModel) -> Desk:
@@ -59,7 +59,7 @@ def test_moving_sliders_never_runs_the_model_again(spot: str) -> None:
     desk = desk_with(model)
     session = shown(desk.open_picture(spot, Session(), *VALUES)).session
 
-    desk.redraw(session, [3], 5.0, 0.0, OUTLINE, 20, "viridis", 0.7, 80)
+    desk.redraw(session, [3], 5.0, 0.0, OUTLINE, 20, "viridis", 0.7, 80, False, False)
     desk.set_threshold(0.7, session, *VALUES)
 
     assert model.calls == 1
@@ -87,10 +87,21 @@ def test_after_a_picture_only_a_control_that_was_moved_meanwhile_redraws(spot: s
 
 
 CHANGES: dict[str, list[tuple[Any, ...]]] = {
-    "top-k": [([3, 6, 9, 12], top_k, 4.0, HEATMAP, 65, "inferno", 0.7, 80) for top_k in (2.0, 3.0, 4.0, 5.0, 6.0)],
-    "layers": [(layers, 1.0, 4.0, HEATMAP, 65, "inferno", 0.7, 80) for layers in ([3], [6], [9], [12], [3, 6])],
-    "smoothing": [([3, 6, 9, 12], 1.0, sigma, HEATMAP, 65, "inferno", 0.7, 80) for sigma in (1.0, 2.0, 3.0, 5.0, 6.0)],
-    "opacity": [([3, 6, 9, 12], 1.0, 4.0, HEATMAP, opacity, "inferno", 0.7, 80) for opacity in (20, 30, 40, 50, 60)],
+    "top-k": [
+        ([3, 6, 9, 12], top_k, 4.0, HEATMAP, 65, "inferno", 0.7, 80, False, False)
+        for top_k in (2.0, 3.0, 4.0, 5.0, 6.0)
+    ],
+    "layers": [
+        (layers, 1.0, 4.0, HEATMAP, 65, "inferno", 0.7, 80, False, False) for layers in ([3], [6], [9], [12], [3, 6])
+    ],
+    "smoothing": [
+        ([3, 6, 9, 12], 1.0, sigma, HEATMAP, 65, "inferno", 0.7, 80, False, False)
+        for sigma in (1.0, 2.0, 3.0, 5.0, 6.0)
+    ],
+    "opacity": [
+        ([3, 6, 9, 12], 1.0, 4.0, HEATMAP, opacity, "inferno", 0.7, 80, False, False)
+        for opacity in (20, 30, 40, 50, 60)
+    ],
 }
 
 
@@ -109,8 +120,8 @@ def test_a_change_of_settings_redraws_the_page_within_100_ms_of_server_time(spot
 def test_the_layer_sheet_is_drawn_again_only_when_it_changes(spot: str) -> None:
     desk = desk_with(FakeModel())
     first = shown(desk.open_picture(spot, Session(), *VALUES))
-    same = shown(desk.redraw(first.session, [3, 6, 9, 12], 5.0, 4.0, HEATMAP, 65, "inferno", 0.7, 80))
-    other = shown(desk.redraw(same.session, [3, 6], 5.0, 4.0, HEATMAP, 65, "inferno", 0.7, 80))
+    same = shown(desk.redraw(first.session, [3, 6, 9, 12], 5.0, 4.0, HEATMAP, 65, "inferno", 0.7, 80, False, False))
+    other = shown(desk.redraw(same.session, [3, 6], 5.0, 4.0, HEATMAP, 65, "inferno", 0.7, 80, False, False))
     assert same.sheet == gr.skip()
     assert Path(other.sheet["value"]).exists()
 
@@ -208,7 +219,7 @@ def test_downloads_are_named_as_the_picture(kind: str, name: str, spot: str) -> 
 
 
 def test_values_outside_their_range_are_brought_back_into_it() -> None:
-    controls = Controls.read(([12, 3], 400.0, -1.0, HEATMAP, 130, "jet", 0.7, 80))
+    controls = Controls.read(([12, 3], 400.0, -1.0, HEATMAP, 130, "jet", 0.7, 80, False, False))
     settings = controls.settings(Session())
     assert settings.layers == (3, 12)
     assert (settings.top_k, settings.blur_sigma) == (1.0, 0.0)

@@ -29,7 +29,7 @@ SKIPPED: tuple[Any, ...] = (gr.skip(),)
 
 
 def values(*, alpha: float = 0.7, top_patches: int = 80, opacity: int = 65) -> tuple[Any, ...]:
-    return ([6, 7, 9], 1.0, 4.0, HEATMAP, opacity, "inferno", alpha, top_patches)
+    return ([6, 7, 9], 1.0, 4.0, HEATMAP, opacity, "inferno", alpha, top_patches, False, False)
 
 
 def desk_with(model: FakeTextModel) -> Desk:
