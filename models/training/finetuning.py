@@ -24,14 +24,14 @@ _CORRECTIONS, _REPLAY = 0, 1  # so that the two are not shuffled alike
 class QuickSettings:
     """How a head is taught from a few pictures."""
 
-    steps: int = 60
+    steps: int = 120
     batch_size: int = 8
     correction_share: float = 0.5  # of each batch; the rest is replay, against forgetting
-    rate: float = 3e-4
+    rate: float = 3e-3
     final_share: float = 0.1  # of the rate, reached by a cosine at the last step
     weight_decay: float = 0.01
     average_decay: float = 0.0  # of the exponential moving average of the weights; 0 keeps none
-    patch_stride: int = 2  # a step looks at every so many-th patch along each side, from a place drawn anew
+    patch_stride: int = 3  # a step looks at every so many-th patch along each side, from a place drawn anew
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -69,13 +69,16 @@ class QuickTrainer:
         )
         self.averages = {name: value.detach().clone() for name, value in learner.head.state_dict().items()}
 
-    def take_step(self, features: Tensor, labels: Tensor, masks: Tensor, known: Tensor) -> dict[str, float]:
+    def take_step(
+        self, features: Tensor, labels: Tensor, masks: Tensor, known: Tensor, parent_maps: Tensor | None = None
+    ) -> dict[str, float]:
         """Make one optimiser step on a batch, as `Learner.losses` takes it; returns each loss and their "total"."""
         self._set_rates()
         self.learner.train(True)
         torch.manual_seed(dropout_seed(self.settings.seed, self.step, 0))
         self.optimiser.zero_grad(set_to_none=True)
-        losses = self.learner.losses(features, labels, masks, known, patch_stride=self.settings.patch_stride)
+        stride = self.settings.patch_stride
+        losses = self.learner.losses(features, labels, masks, known, patch_stride=stride, parent_maps=parent_maps)
         torch.stack(list(losses.values())).sum().backward()
         self.optimiser.step()
         self.step += 1

@@ -5,28 +5,25 @@ B images, F numbers per picture, L layers, N = gh * gw patches, d width, S side 
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final, Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.backbones.towers import VisualFeatures
 from models.errors import DataError
 from models.methods.base import AnomalyMethod, MethodMaps
 from models.methods.daclip import DAClip
 from models.methods.visualad import VisualAD, VisualADFeatures
 from models.training.checkpoint import tensors_digest
-from models.training.daclip_loop import belongs_to_dar
-from models.training.labelled_losses import labelled_daclip_losses, labelled_visualad_losses
+from models.training.daclip_learner import DAClipLearner
+from models.training.feature_keys import feature_key
+from models.training.labelled_losses import labelled_visualad_losses
 from models.training.patch_sampling import CELLS_PER_PATCH, PatchSample, draw_patches
 
 ParameterGroups = list[tuple[list[nn.Parameter], float]]  # parameters, and their rate as a share of the settings'
 
-_DAR_RATE_SHARE: Final = 0.2  # of the adapters' rate, as in training from nothing
+_PARENT_WEIGHT: Final = 10.0  # of the squared difference from what the head said before, in maps that go from -2 to 2
 
 
 class Learner(Protocol):
@@ -54,7 +51,14 @@ class Learner(Protocol):
         """Switch dropout on or off for `losses`."""
 
     def losses(
-        self, features: Tensor, labels: Tensor, masks: Tensor, known: Tensor, *, patch_stride: int = 1
+        self,
+        features: Tensor,
+        labels: Tensor,
+        masks: Tensor,
+        known: Tensor,
+        *,
+        patch_stride: int = 1,
+        parent_maps: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """Compare with what is known about the pictures; the sum is what is minimised.
 
@@ -64,6 +68,8 @@ class Learner(Protocol):
             masks: (B, S, S), or already shrunk to `loss_px`, True where anomalous.
             known: (B,), True where a picture's pixels are marked; for others the label alone counts.
             patch_stride: look at every so many-th patch along each side, from a place that torch's generator draws.
+            parent_maps: (K, R, L, gh, gw), what the head said about the last K pictures before it was taught, to be
+                kept; methods that do not keep it leave it aside.
         Returns:
             Scalars by name, with gradients; those of pixels are 0 where no picture is known.
         """
@@ -107,7 +113,7 @@ class VisualADLearner:
         if self._backbone_digest is None:
             self._backbone_digest = tensors_digest(self.method.backbone.state_dict())
         frozen = {name: value for name, value in self.head.state_dict().items() if not _is_sca_or_saf(name)}
-        return _digest(
+        return feature_key(
             {
                 "method": "VisualAD",
                 "backbone": self._backbone_digest,
@@ -130,13 +136,24 @@ class VisualADLearner:
         self.head.train(mode)
 
     def losses(
-        self, features: Tensor, labels: Tensor, masks: Tensor, known: Tensor, *, patch_stride: int = 1
+        self,
+        features: Tensor,
+        labels: Tensor,
+        masks: Tensor,
+        known: Tensor,
+        *,
+        patch_stride: int = 1,
+        parent_maps: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """VisualAD's four losses."""
+        """Of patches, of labels, and of what was said before, which keeps the head from forgetting."""
         device, sample = self.device, draw_patches(self._side, patch_stride)
-        output = self.method.from_features(self._unpacked(features, sample))
-        output = replace(output, layer_maps=sample.over_cells(output.layer_maps, row_axis=2))
-        return labelled_visualad_losses(output, labels.to(device), sample.of_masks(masks.to(device)), known.to(device))
+        maps = self.method.from_features(self._unpacked(features, sample)).layer_maps
+        cells = sample.of_masks(masks.to(device))
+        losses = labelled_visualad_losses(maps, labels.to(device), cells, known.to(device))
+        if parent_maps is not None:
+            before = sample.of_maps(parent_maps[:, 0].to(device))
+            losses["parent"] = _PARENT_WEIGHT * F.mse_loss(maps[-len(before) :], before)
+        return losses
 
     def maps(self, features: Tensor) -> MethodMaps:
         """(B, 1, L, gh, gw), as `VisualAD.maps` of the pictures."""
@@ -166,95 +183,6 @@ class VisualADLearner:
         )
 
 
-class DAClipLearner:
-    """DA-CLIP on frozen towers: its whole head is trained."""
-
-    def __init__(self, method: DAClip, image_px: int) -> None:
-        """Take a method, which is trained in place; its prompts are those in use."""
-        self.method = method
-        self.image_px = image_px
-        side = image_px // method.backbone.patch_px
-        self.loss_px = side * CELLS_PER_PATCH
-        self._side = side
-        self._shape = (len(method.layers), side * side, method.towers.visual_dim)
-        self.feature_size = (len(method.layers) * side * side + 1) * method.towers.visual_dim
-        self._towers_digest: str | None = None
-
-    @property
-    def head(self) -> nn.Module:
-        """Branches, DAR and its gate."""
-        return self.method.head
-
-    @property
-    def device(self) -> torch.device:
-        """Where the head is."""
-        return next(self.method.head.parameters()).device
-
-    def key(self) -> str:
-        """Of the visual tower, its V-V stream, the layers and the size; text and head do not matter."""
-        towers = self.method.towers
-        if self._towers_digest is None:
-            visual = {name: value for name, value in towers.state_dict().items() if not name.startswith("text.")}
-            self._towers_digest = tensors_digest(visual)
-        return _digest(
-            {
-                "method": "DA-CLIP",
-                "towers": self._towers_digest,
-                "vv_blocks": towers.vv_blocks,
-                "layers": self.method.layers,
-                "image_px": self.image_px,
-            }
-        )
-
-    def features_of(self, images: Tensor) -> Tensor:
-        """Each layer's patch features and the whole picture's."""
-        seen = self.method.towers.visual_features(images.to(self.device), self.method.layers)
-        return torch.cat([seen.local_features.flatten(1), seen.global_feature], dim=1).float()
-
-    def train(self, mode: bool) -> None:
-        """Switch the head; the towers stay in evaluation mode."""
-        self.method.train(mode)
-
-    def losses(
-        self, features: Tensor, labels: Tensor, masks: Tensor, known: Tensor, *, patch_stride: int = 1
-    ) -> dict[str, Tensor]:
-        """DA-CLIP's losses; pictures with a label alone teach the global branch."""
-        device, sample = self.device, draw_patches(self._side, patch_stride)
-        output = self.method.from_features(self._unpacked(features, sample))
-        refined = output.refined_logits
-        output = replace(
-            output,
-            static_logits=sample.over_cells(output.static_logits, row_axis=2),
-            refined_logits=None if refined is None else sample.over_cells(refined, row_axis=2),
-        )
-        return labelled_daclip_losses(output, labels.to(device), sample.of_masks(masks.to(device)), known.to(device))
-
-    def maps(self, features: Tensor) -> MethodMaps:
-        """As `DAClip.maps` of the pictures."""
-        self.train(False)
-        return self.method.maps_of(self._unpacked(features, draw_patches(self._side, 1)))
-
-    def trainable(self) -> list[nn.Parameter]:
-        """The whole head."""
-        return list(self.head.parameters())
-
-    def parameter_groups(self) -> ParameterGroups:
-        """DAR and its gate learn more slowly."""
-        named = list(self.head.named_parameters())
-        dar = [parameter for name, parameter in named if belongs_to_dar(name)]
-        others = [parameter for name, parameter in named if not belongs_to_dar(name)]
-        return [(others, 1.0), (dar, _DAR_RATE_SHARE)] if dar else [(others, 1.0)]
-
-    def _unpacked(self, features: Tensor, sample: PatchSample) -> VisualFeatures:
-        layers, patches, dim = self._shape
-        tokens = features.to(self.device).unflatten(1, (layers * patches + 1, dim))
-        return VisualFeatures(
-            global_feature=tokens[:, -1],
-            local_features=sample.of_patches(tokens[:, :-1].unflatten(1, (layers, patches))),
-            grid_hw=sample.grid_hw,
-        )
-
-
 def learner_of(method: AnomalyMethod, image_px: int) -> Learner:
     """The learner of a method.
 
@@ -276,7 +204,3 @@ def learner_of(method: AnomalyMethod, image_px: int) -> Learner:
 
 def _is_sca_or_saf(name: str) -> bool:
     return name.startswith(("cross_attention.", "self_alignment."))
-
-
-def _digest(described: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()

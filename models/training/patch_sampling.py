@@ -46,6 +46,11 @@ class PatchSample:
             return patches
         return patches.index_select(-2, self.places.to(patches.device))
 
+    def of_maps(self, maps: Tensor) -> Tensor:
+        """Their values (..., gh, gw) out of whole maps."""
+        rows, columns = self.rows.to(maps.device), self.columns.to(maps.device)
+        return maps.index_select(-2, rows).index_select(-1, columns)
+
     def of_masks(self, masks: Tensor) -> Tensor:
         """Their cells (B, 4 gh, 4 gw) out of whole masks (B, S, S), True where anything in a cell is anomalous."""
         cells = shrunk_masks(masks, self.side * CELLS_PER_PATCH)

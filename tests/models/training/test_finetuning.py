@@ -98,7 +98,8 @@ def test_daclips_towers_stay_bit_for_bit_and_its_head_moves() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("patch_stride", [1, 2])
 def test_what_is_taught_is_learned(kind: Kind, patch_stride: int) -> None:
-    quick = trainer(kind, steps=60, average_decay=0.0, patch_stride=patch_stride, rate=1e-2)
+    rate = {"VisualAD": 1e-2, "DA-CLIP": 1e-1}[kind]
+    quick = trainer(kind, steps=60, average_decay=0.0, patch_stride=patch_stride, rate=rate)
     known = (quick.learner.features_of(IMAGES), LABELS, MASKS, KNOWN)
     before = measured_losses(quick.learner, *known)["total"]
 
@@ -120,8 +121,8 @@ def test_measuring_is_repeatable_and_changes_nothing(kind: Kind) -> None:
     assert all(torch.equal(value, head[name]) for name, value in quick.learner.head.state_dict().items())
 
 
-def test_the_rate_falls_by_a_cosine_and_dars_is_a_fifth() -> None:
-    quick = trainer("DA-CLIP", steps=3, rate=1e-3, final_share=0.2)
+def test_the_rate_falls_by_a_cosine_and_daclips_is_a_tenth_and_dars_a_fifth_of_that() -> None:
+    quick = trainer("DA-CLIP", steps=3, rate=1e-2, final_share=0.2)
     rates = []
     for _ in range(3):
         run(quick, quick.step + 1)
@@ -182,8 +183,8 @@ def test_a_batch_of_no_corrections_is_the_callers_mistake() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"steps": 0}, "must be 1 or more, got 0, 8 and 2"),
-        ({"patch_stride": 0}, "must be 1 or more, got 60, 8 and 0"),
+        ({"steps": 0}, "must be 1 or more, got 0, 8 and 3"),
+        ({"patch_stride": 0}, "must be 1 or more, got 120, 8 and 0"),
         ({"correction_share": 0.0}, "correction_share must be in"),
         ({"rate": 0.0}, "rate must be above 0"),
         ({"average_decay": 1.0}, "average_decay must be in"),

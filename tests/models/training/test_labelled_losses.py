@@ -1,4 +1,4 @@
-"""With all pixels known the losses are the training's own; without, labels alone count."""
+"""Pixels count where they are known, and labels alone elsewhere; DA-CLIP's losses are the training's own."""
 
 import math
 
@@ -7,10 +7,8 @@ import torch
 from torch import Tensor
 
 from models.methods.daclip import DAClipOutput
-from models.methods.visualad import VisualADOutput
 from models.training.daclip_losses import daclip_losses
 from models.training.labelled_losses import labelled_daclip_losses, labelled_visualad_losses
-from models.training.losses import visualad_losses
 
 ALL = torch.ones(3, dtype=torch.bool)
 
@@ -22,11 +20,6 @@ def masks() -> Tensor:
 
 
 LABELS = torch.tensor([1, 0, 1])
-
-
-def visualad_output() -> VisualADOutput:
-    torch.manual_seed(0)
-    return VisualADOutput(torch.randn(3, 2, 4, 4, requires_grad=True), torch.randn(3, 8), torch.randn(3, 8))
 
 
 def daclip_output() -> DAClipOutput:
@@ -41,12 +34,24 @@ def daclip_output() -> DAClipOutput:
     )
 
 
-def test_visualads_losses_are_those_of_training_where_all_pixels_are_known() -> None:
-    output = visualad_output()
-    found, wanted = labelled_visualad_losses(output, LABELS, masks(), ALL), visualad_losses(output, masks())
-    for name, value in found.items():
-        assert torch.equal(value, getattr(wanted, name)), name
-    assert torch.equal(torch.stack(list(found.values())).sum(), wanted.total)
+def logit(value: float) -> float:
+    """The entropy of a map's value that ought to be 0, after stretching by 3."""
+    return math.log(1.0 + math.exp(3.0 * value))
+
+
+def test_normal_and_anomalous_patches_are_averaged_apart_and_the_normal_ones_weigh_ten_times_as_much() -> None:
+    maps = torch.zeros(1, 1, 2, 2)
+    maps[0, 0] = torch.tensor([[1.0, 0.5], [-1.0, 0.0]])
+    cells = torch.zeros(1, 8, 8, dtype=torch.bool)
+    cells[0, :4, :4] = True  # the first patch whole
+    cells[0, :4, 4:6] = True  # half of the second
+
+    found = labelled_visualad_losses(maps, torch.tensor([1]), cells, torch.tensor([True]))
+
+    anomalous = (logit(-1.0) + 0.5 * (0.5 * logit(0.5) + 0.5 * logit(-0.5))) / 1.5
+    normal = (0.5 * (0.5 * logit(0.5) + 0.5 * logit(-0.5)) + logit(-1.0) + logit(0.0)) / 2.5
+    assert float(found["patches"]) == pytest.approx(0.1 * anomalous + normal)
+    assert float(found["labels"]) == 0.0
 
 
 def test_daclips_losses_are_those_of_training_where_all_pixels_are_known() -> None:
@@ -57,20 +62,19 @@ def test_daclips_losses_are_those_of_training_where_all_pixels_are_known() -> No
         assert torch.equal(value, wanted[name]), name
 
 
-def test_a_label_alone_counts_for_visualads_classification_and_not_for_its_pixels() -> None:
-    output = visualad_output()
+def test_pixels_of_a_picture_with_a_label_alone_do_not_count_for_visualad() -> None:
+    maps = torch.randn(3, 2, 4, 4, generator=torch.Generator().manual_seed(0)).requires_grad_()
     known = torch.tensor([True, True, False])
-    found = labelled_visualad_losses(output, LABELS, masks(), known)
-    of_two = VisualADOutput(output.layer_maps[:2], output.anomaly_token, output.normal_token)
-    whole, two = visualad_losses(output, masks()), visualad_losses(of_two, masks()[:2])
+    found = labelled_visualad_losses(maps, LABELS, masks(), known)
+    of_two = labelled_visualad_losses(maps[:2], LABELS[:2], masks()[:2], ALL[:2])
 
-    assert torch.equal(found["classification"], whole.classification)
-    assert torch.equal(found["contrastive"], whole.contrastive)
-    torch.testing.assert_close(found["focal"], two.focal)
-    torch.testing.assert_close(found["dice"], two.dice)
-    (gradient,) = torch.autograd.grad(found["focal"] + found["dice"], output.layer_maps)
+    torch.testing.assert_close(found["patches"], of_two["patches"])
+    (gradient,) = torch.autograd.grad(found["patches"], maps, retain_graph=True)
     assert gradient[:2].any()
     assert not gradient[2].any()
+    (gradient,) = torch.autograd.grad(found["labels"], maps)
+    assert not gradient[:2].any()
+    assert gradient[2].any()
 
 
 def test_a_label_alone_counts_for_daclips_global_loss_and_not_for_its_pixels() -> None:
@@ -87,16 +91,14 @@ def test_a_label_alone_counts_for_daclips_global_loss_and_not_for_its_pixels() -
 
 def test_where_no_picture_is_known_pixels_cost_nothing_and_labels_do() -> None:
     none = torch.zeros(3, dtype=torch.bool)
-    output = VisualADOutput(torch.zeros(3, 2, 4, 4), torch.eye(3), torch.eye(3))
-    found = labelled_visualad_losses(output, LABELS, masks(), none)
-    assert [float(found[name]) for name in ("focal", "dice")] == [0.0, 0.0]
-    assert float(found["classification"]) == pytest.approx(math.log(2.0))
+    found = labelled_visualad_losses(torch.zeros(3, 2, 4, 4), LABELS, masks(), none)
+    assert float(found["patches"]) == 0.0
+    assert float(found["labels"]) == pytest.approx(0.1 * math.log(2.0))
     of_daclip = labelled_daclip_losses(daclip_output(), LABELS, masks(), none)
     assert [of_daclip[name].item() for name in ("focal", "dice", "refined_focal", "refined_dice")] == [0.0] * 4
 
 
-def test_the_label_counts_even_where_the_mask_is_empty() -> None:
-    output = visualad_output()
-    empty = torch.zeros(3, 12, 12, dtype=torch.bool)
-    as_labelled = labelled_visualad_losses(output, LABELS, empty, ~ALL)
-    assert torch.equal(as_labelled["classification"], visualad_losses(output, masks()).classification)
+def test_the_label_counts_whatever_stands_in_the_mask() -> None:
+    maps = torch.randn(3, 2, 4, 4, generator=torch.Generator().manual_seed(0))
+    one, other = (labelled_visualad_losses(maps, LABELS, cells, ~ALL) for cells in (masks(), ~masks()))
+    assert torch.equal(one["labels"], other["labels"])
