@@ -2,6 +2,7 @@
 
 `python -m app bench workbench`: how long a person waits in the tab Correct.
 `python -m app bench references`: what reference pictures add on solar cells, and what they cost.
+`python -m app bench teach`: what corrections bring, on solar cells and on synthetic products.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.commands.bench_references import add_reference_bench_options, run_references
+from app.commands.bench_teach import add_teach_bench_options, run_teach
 from app.commands.options import add_engine_options, config_from, positive
 from app.config import resolve_device
 from models.registry import DEFAULT_PRESET
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from app.commands.workbench_times import WorkbenchReport
     from app.services.bench import BenchReport, Spread
 
-_INSPECTION, _WORKBENCH, _REFERENCES = "inspection", "workbench", "references"
+_INSPECTION, _WORKBENCH, _REFERENCES, _TEACH = "inspection", "workbench", "references", "teach"
 _SMALLEST_MP, _LARGEST_MP = 0.01, 100  # more than that no picture may have
 
 
@@ -32,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=(_INSPECTION, _WORKBENCH, _REFERENCES),
+        choices=(_INSPECTION, _WORKBENCH, _REFERENCES, _TEACH),
         default=_INSPECTION,
         help="default: %(default)s",
     )
@@ -57,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pixels of the screen per CSS pixel, from 0.5 to 4 (default: %(default)s)",
     )
     add_reference_bench_options(parser)
+    add_teach_bench_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,7 +68,12 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ExpectedError: weights are missing, or, for the workbench, playwright or Chromium.
     """
-    runs = {_WORKBENCH: _run_workbench, _REFERENCES: run_references, _INSPECTION: _run_inspection}
+    runs = {
+        _WORKBENCH: _run_workbench,
+        _REFERENCES: run_references,
+        _TEACH: run_teach,
+        _INSPECTION: _run_inspection,
+    }
     return runs[args.what](args)
 
 

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 def add_reference_bench_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `bench references`."""
-    group = parser.add_argument_group("references only; the table needs the package elpv-dataset")
-    group.add_argument("--shots", type=_counts, default=(0, 1, 2, 4, 8, 16), metavar="0,1,2,4,8,16", help="references")
+    group = parser.add_argument_group("references and teach; solar cells need the package elpv-dataset")
+    group.add_argument(
+        "--shots", type=counts_of, default=(0, 1, 2, 4, 8, 16), metavar="0,1,2,4,8,16", help="references"
+    )
     group.add_argument("--seeds", type=positive, default=3, help="draws of references (default: %(default)s)")
     group.add_argument("--cells", default="mono,poly", help="which types of cells (default: %(default)s)")
     group.add_argument("--limit", type=positive, metavar="N", help="at most N cells of each type and label")
@@ -64,7 +66,7 @@ def run_references(args: argparse.Namespace) -> int:
     rows = _rows(args)
     text = as_markdown(rows)
     if args.out is not None:
-        _write(args.out, text)
+        write_report(args.out, text)
     print(json.dumps([asdict(row) for row in rows], indent=1) if args.json else text, end="\n" if args.json else "")
     return 0
 
@@ -157,11 +159,17 @@ def speed_text(report: SpeedReport) -> str:
     )
 
 
-def _counts(text: str) -> tuple[int, ...]:
+def counts_of(text: str) -> tuple[int, ...]:
+    """Read "0,5,10" as ascending numbers of 0 or more, for argparse."""
     return tuple(sorted({not_negative(part) for part in text.split(",")}))
 
 
-def _write(path: Path, text: str) -> None:
+def write_report(path: Path, text: str) -> None:
+    """Write a table.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
