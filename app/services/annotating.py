@@ -15,7 +15,7 @@ from app.services.beside_normals import asked_for
 from app.services.colours import ColourScale, fused_scale
 from app.services.inspection import FloatMaps, Inspection
 from app.services.next_to_label import NextToLabel
-from app.services.proposing import Proposer, settings_of, title_of
+from app.services.proposing import Proposer, proposed_by, settings_of
 from app.services.snapping import snap
 from app.services.thumbnails import Thumbnails
 from app.store.errors import StoreError
@@ -119,7 +119,7 @@ class Annotator:
             mask=mask,
             mask_from=mask_from,
             proposal=proposal,
-            proposal_title="" if proposal is None else title_of(proposal.preset),
+            proposal_title="" if proposal is None else proposed_by(proposal.preset, proposal.settings),
             proposal_mask=proposal_mask,
             proposal_problem=problem,
             maps=maps,
@@ -213,7 +213,7 @@ def source_text(revision: Revision) -> str:
     """Where a revision comes from, in one line for people."""
     source = revision.source
     if source.kind == "proposal":
-        return f"{source.detail}: {title_of(source.preset)}, checkpoint {source.checkpoint[:8]}"
+        return f"{source.detail}: {proposed_by(source.preset, source.settings)}, checkpoint {source.checkpoint[:8]}"
     if source.kind == "hand":
         return "drawn by hand"
     names = {"import": "imported", "restore": "restored", "api": "through the API"}

@@ -58,7 +58,8 @@ class CorrectApi:
 
         Args:
             digest: the image.
-            preset: a preset's name, "visualad-dinov2-small" by default.
+            preset: a preset's name, "visualad-dinov2-small" by default; with "+normals" behind it the image is compared
+                with the workspace's confirmed normals too.
 
         Returns:
             The result as JSON (proposal, score, threshold, verdict, regions), the mask as PNG, the map as float32 .npy.

@@ -10,16 +10,17 @@ from gradio.themes.utils import colors, sizes
 
 _STYLES: Final = Path(__file__).resolve().parents[2] / "assets" / "style"
 STYLE_SHEET: Final = _STYLES / "oddity.css"
-WORKBENCH_SHEETS: Final = (_STYLES / "editor.css", _STYLES / "workbench.css")
+WORKBENCH_SHEETS: Final = (_STYLES / "editor.css", _STYLES / "workbench.css", _STYLES / "teach.css")
 
 _SANS: Final = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "Helvetica Neue", "sans-serif")
 _MONO: Final = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
 
 
 def workbench_styles() -> str:
-    """The workbench's style sheets as markup for the page's head.
+    """The style sheets of the workbench and of Teach as markup for the page's head.
 
-    They cannot go the way of STYLE_SHEET: what Gradio takes as css it rewrites, and drops container queries with it.
+    They cannot go the way of STYLE_SHEET: what Gradio takes as css it rewrites, drops container queries with it and
+    takes lists in `:is` apart.
     """
     return "".join(f"<style>{sheet.read_text(encoding='utf-8')}</style>" for sheet in WORKBENCH_SHEETS)
 

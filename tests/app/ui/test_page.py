@@ -83,7 +83,7 @@ CORRECT = ["/add_image", "/propose", "/save_correction", "/list_images", "/histo
 
 def test_only_inspect_and_the_corrections_are_public(client: Client) -> None:
     endpoints = client.view_api(return_format="dict", print_info=False)
-    assert list(endpoints["named_endpoints"]) == ["/inspect", *CORRECT]
+    assert list(endpoints["named_endpoints"]) == ["/inspect", *CORRECT, "/list_versions"]
     assert not endpoints["unnamed_endpoints"]
 
 
@@ -91,7 +91,7 @@ def test_mcp_clients_may_only_read(tmp_path: Path) -> None:
     engine = Engine(nowhere(), load=loader(FakeModel()))
     with Workspace.open(tmp_path) as workspace:
         offered = build_page(engine, workspace, is_mcp=True).get_api_info()["named_endpoints"]
-    assert list(offered) == ["/inspect", "/list_images", "/history", "/export"]
+    assert list(offered) == ["/inspect", "/list_images", "/history", "/export", "/list_versions"]
 
 
 def test_without_a_workspace_inspect_works_and_correct_says_why() -> None:
@@ -116,7 +116,8 @@ def test_a_picture_of_the_server_cannot_be_read_by_naming_its_path(
     private = Path(__file__).parents[3] / "assets" / "examples" / "brick_wall_intact.jpg"
     assert private.is_file()
     call = f"{page[1]}gradio_api/call/inspect"  # gradio_client would upload the file instead of naming it
-    data = [{"path": str(private), **mark}, "visualad-dinov2-small", [], 0.01, 4.0, None, None, "", [], []]
+    named = {"path": str(private), **mark}
+    data = [named, "visualad-dinov2-small", [], 0.01, 4.0, None, None, "", [], [], None, None, False, False]
     event = httpx.post(call, json={"data": data}).json()["event_id"]
     assert answer in httpx.get(f"{call}/{event}", timeout=60).text
 
