@@ -76,9 +76,10 @@ def test_two_pictures_are_too_few(tmp_path: Path) -> None:
         results([*batch(tmp_path)[:2], broken])
 
 
-def test_each_picture_is_described_once() -> None:
+def test_each_picture_is_described_once(tmp_path: Path) -> None:
     fake = FakeDescriber()
-    tokens = TokenFile(Path("/nonexistent/tokens.bin"), as_describer(fake))
+    (tmp_path / "file").touch()
+    tokens = TokenFile(tmp_path / "file" / "tokens.bin", as_describer(fake))
     with pytest.raises(DataError, match="cannot hold the tokens .*; they need 0.0 MB a picture: set TMPDIR"):
         tokens.add(grey_picture(200).rgb)
     assert fake.calls == 1

@@ -96,8 +96,8 @@ def test_the_calibrated_threshold_is_the_one_in_use_and_its_normals_are_shown(pr
         ({9: "unsure"}, {"kind": "f1"}, "Nothing is labelled yet"),
         ({9: "normal"}, {"kind": "f1"}, "needs labelled pictures of both kinds"),
         ({9: "anomalous"}, {"kind": "false_alarms"}, "needs labelled normal pictures"),
-        ({9: "normal"}, {"kind": "median"}, "There is no such rule for a threshold"),
-        ({9: "normal"}, {"kind": "false_alarms", "rate": 2.0}, "There is no such rule for a threshold"),
+        ({9: "normal"}, {"kind": "median"}, "There is no such rule for thresholds"),
+        ({9: "normal"}, {"kind": "false_alarms", "rate": 2.0}, "There is no such rule for thresholds"),
     ],
 )
 def test_labels_that_do_not_suffice_are_one_sentence(
