@@ -6,7 +6,7 @@ threshold can be worked out for every setting by the same pure functions that sc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -37,6 +37,7 @@ class Thresholds:
     normal_quantile: float  # share of the normal pictures it was chosen with that score below `anomalous`
     mask: float | None = None  # where the mask begins, in units of the fused map; None: at `anomalous`, the same units
     normal_score: float | None = None  # median score of the normal pictures, where scores have units of their own
+    from_labels: bool = False  # whether the pictures are those that a person labelled
 
     @property
     def pixel(self) -> float:
@@ -148,7 +149,8 @@ class Calibration:
         normals = self._score(*self.labelled.normals(), settings)
         found = self._by_rule(labelled.scores, labels)
         mask = self._by_rule(labelled.pixel_scores, labels)
-        return self._thresholds(normals, found, mask, float((normals.scores < found).float().mean()))
+        below = float((normals.scores < found).float().mean())
+        return replace(self._thresholds(normals, found, mask, below), from_labels=True)
 
     def _by_rule(self, scores: Tensor, labels: Tensor) -> float:
         if self.rule.kind == "f1":

@@ -115,7 +115,8 @@ def _threshold_sentence(inspection: Inspection) -> str:
     quantile = f"{thresholds.normal_quantile * 100:.3g} %"
     if inspection.references is not None:
         return f"Threshold {inspection.threshold:.{digits}f} = above {quantile} of this object's normal pictures."
-    return f"Threshold {inspection.threshold:.{digits}f}{of_map} = above {quantile} of held-out normal pictures."
+    whose = "the labelled" if thresholds.from_labels else "held-out"
+    return f"Threshold {inspection.threshold:.{digits}f}{of_map} = above {quantile} of {whose} normal pictures."
 
 
 def time_spent(inspection: Inspection) -> str:

@@ -46,6 +46,7 @@ def test_f1_thresholds_follow_the_labels_and_not_the_synthetic_normals() -> None
     assert found.suspicious == pytest.approx(3.5)  # the 90 % quantile of 1, 2, 3, 5 is 4.4, which is above
     assert found.normal_level == pytest.approx(2.0)  # torch's median of 1, 2, 3, 5 is the lower one
     assert found.normal_quantile == pytest.approx(3 / 4)
+    assert found.from_labels
 
 
 def test_a_false_alarm_rate_is_a_quantile_of_the_labelled_normal_pictures() -> None:

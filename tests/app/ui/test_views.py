@@ -43,3 +43,13 @@ def test_scores_and_maps_have_the_decimals_of_their_own_scale() -> None:
     assert "at or above 0.123," in regions_heading(inspection)
     assert [row[3] for row in region_rows(inspection)] == ["0.203"]  # 0.65 of half of 10 of 16
     assert threshold_update(inspection)["step"] == pytest.approx(0.001)
+
+
+def test_the_verdict_says_whose_normal_pictures_set_the_threshold() -> None:
+    settings = InspectionConfig()
+    held_out = replace(narrow(), settings=settings)
+    assert held_out.thresholds is not None
+    labelled = replace(held_out, thresholds=replace(held_out.thresholds, normal_quantile=0.75, from_labels=True))
+
+    assert "above 98 % of held-out normal pictures." in verdict_value(held_out)["how"]
+    assert "above 75 % of the labelled normal pictures." in verdict_value(labelled)["how"]
