@@ -83,6 +83,7 @@ def test_three_corrections_change_the_map_until_they_are_rolled_back(hands: Hand
 
     tab(page, "Correct")
     hands.upload(*[cell.with_name(f"cell{number:04d}.png") for number in (1, 2, 40)])
+    expect(page.locator("#workbench .queue .row")).to_have_count(3)  # without a next image Enter stays where it is
     for key in ("Enter", "Enter", "n"):
         expect(page.locator("#workbench .image-name")).to_have_text(re.compile("cell"))
         name = page.locator("#workbench .image-name").inner_text()
